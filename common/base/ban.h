@@ -1,0 +1,9 @@
+#pragma once
+/* Forced into every translation unit: functions that have no bound or hide state. */
+#ifndef SLUICE_NO_BAN
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok rand srand atoi atol atof gmtime localtime ctime asctime tmpnam mktemp
+#endif

@@ -1,0 +1,12 @@
+COMMON_SRCS := \
+	common/base/arena.c \
+	common/base/buf.c \
+	common/base/clock.c \
+	common/base/err.c \
+	common/base/file.c \
+	common/base/log.c \
+	common/base/map.c \
+	common/base/opt.c \
+	common/base/random.c \
+	common/base/secret.c \
+	common/base/vec.c

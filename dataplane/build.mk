@@ -1,0 +1,1 @@
+DATAPLANE_SRCS :=

@@ -1,0 +1,131 @@
+#pragma once
+/* One immutable configuration, ready to serve. Built aside by the loader, published by the main thread, read by workers.
+ *
+ * A snapshot is a small tree of parts (an Api at a stage, an upstream), each in an arena of its own with a reference count,
+ * shared with the next snapshot where nothing changed. A part never points into another part: what a route needs of an
+ * upstream it names by slot, and the snapshot's table of slots has the pointer.
+ *
+ * Workers take one reference a snapshot and count their exchanges themselves: no shared line is written on the request path. */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/ref.h"
+#include "base/slice.h"
+
+struct integration_ops; /* exchange/exchange_ops.h */
+struct filter_ops;      /* exchange/exchange_ops.h */
+struct router;          /* router/router.h */
+struct snap_hosts;      /* router/router.h: host and base path -> stage */
+
+#define SNAP_ROOT_SIZE 32
+
+struct snap_version {
+    uint64_t epoch, revision;
+    uint8_t root[SNAP_ROOT_SIZE];
+};
+
+struct snap_endpoint {
+    struct slice host; /* name or address, NUL-terminated */
+    uint16_t port;
+    uint16_t weight;   /* 1 to 1000 */
+    uint8_t priority;  /* 0 first */
+};
+
+enum snap_policy { SNAP_ROUND_ROBIN, SNAP_LEAST_REQUEST, SNAP_RANDOM };
+
+/* A group of endpoints. Pools, health and breakers live in workers, keyed by slot and id, and outlive snapshots. */
+struct snap_upstream {
+    struct slice name;      /* "orders"; "http://10.0.0.1:8080" where a URI names the host itself */
+    uint32_t slot;          /* small number, stable while any snapshot has the name */
+    uint64_t id;            /* never given twice: tells a slot's new owner from its old one */
+    const struct snap_endpoint *endpoints;
+    size_t n_endpoints;
+    enum snap_policy policy;
+    uint32_t connect_timeout_ms, first_byte_timeout_ms, idle_timeout_ms, total_timeout_ms; /* 0: the default */
+    uint32_t max_connections; /* a worker and endpoint; 0: the default */
+};
+
+struct snap_integration {
+    struct slice key;
+    const struct integration_ops *ops;
+    const void *conf;       /* made by ops->build, in the part's arena */
+    uint32_t timeout_ms;    /* of the whole call; 0: the upstream's */
+};
+
+/* One step of a route's plan. */
+struct snap_step {
+    const struct filter_ops *ops;
+    const void *conf;
+};
+
+struct snap_stage {
+    struct slice api, name;
+    struct slice base_path;          /* "/v1", or empty for the root; no slash at the end */
+    const struct slice *hosts;       /* lower case; none: every host */
+    size_t n_hosts;
+    bool aws;                        /* compatibility: aws */
+    uint64_t payload_limit;          /* bytes of a request body */
+    const struct router *router;
+};
+
+struct snap_route {
+    const struct snap_stage *stage;
+    struct slice path;               /* "/users/{id}" */
+    struct slice method;             /* "GET" or "ANY" */
+    struct slice operation;
+    const struct slice *params;      /* names in the order of the path; a greedy one without its plus */
+    uint16_t n_params;
+    bool greedy;                     /* the last parameter takes the rest of the path */
+    uint32_t id;                     /* stable number of (api, stage, method, path): for metrics; small and dense */
+    uint64_t payload_limit;
+    const struct snap_integration *integration;
+    const struct snap_step *steps;
+    uint16_t n_steps;
+};
+
+struct snap_part {
+    struct ref ref;
+    struct arena arena;              /* holds everything below, and the part itself dies with its last reference */
+    struct slice name;               /* "stage/shop/prod", "upstream/orders" */
+    struct snap_stage *stage;        /* one of these two */
+    struct snap_upstream *upstream;
+    const struct snap_upstream *const *implied; /* upstreams that the part's URIs name themselves */
+    size_t n_implied;
+    const struct snap_route *routes;
+    size_t n_routes;
+};
+
+struct leaf_table; /* bundle/leaf.h: what the snapshot was built from, kept for the next delta */
+
+struct snap {
+    struct ref ref;
+    struct snap_version version;
+    struct snap_part **parts;        /* sorted by name */
+    size_t n_parts;
+    const struct snap_upstream **upstreams; /* by slot; NULL: no such upstream in this snapshot */
+    size_t n_upstreams;
+    const struct snap_hosts *hosts;
+    size_t n_routes;
+    struct arena arena;              /* the tables above */
+    struct leaf_table *leaves;
+    uint64_t bytes;                  /* memory of the parts that only this build made */
+};
+
+/* Another owner / one owner less. The last one frees: parts drop their own counts. Frees big arenas: not on a worker. */
+struct snap *snap_ref(struct snap *s);
+void snap_unref(struct snap *s);
+void snap_part_unref(struct snap_part *p);
+
+/* Process-wide numbering of upstream names and routes. Builder thread and main thread only (a mutex inside).
+ * The number of a name is stable while somebody holds it; slot_release gives it back. */
+struct snap_slot {
+    uint32_t slot;
+    uint64_t id;
+};
+MUST_USE int snap_slot_take(struct slice name, struct snap_slot *out);
+void snap_slot_release(struct slice name);
+/* Route numbers: as slots, in a space of their own. label: "GET /users/{id}" with api and stage, for /metrics. */
+MUST_USE int snap_route_id_take(struct slice label, uint32_t *out);
+void snap_route_id_release(struct slice label);

@@ -1,0 +1,1 @@
+# Install rules, man pages, examples.

@@ -1,0 +1,79 @@
+# Unit tests: one file a module, mirroring the tree. test_<name>.c exports `Suite *test_<name>_suite(void)`;
+# a line here is all that it takes to run it.
+UNIT_COMMON := \
+	tests/unit/common/base/test_base.c
+
+UNIT_DATAPLANE :=
+
+UNIT_CONTROLPLANE :=
+
+# Fuzz targets: tests/fuzz/<room>/fz_<name>.c with LLVMFuzzerTestOneInput, corpus in tests/fuzz/corpus/<name>/.
+FUZZ_COMMON :=
+FUZZ_DATAPLANE :=
+FUZZ_CONTROLPLANE :=
+
+UNIT_BIN := $(OUT)/tests
+UNIT_PROGRAMS := $(UNIT_BIN)/unit_common $(if $(UNIT_DATAPLANE),$(UNIT_BIN)/unit_dataplane) \
+	$(if $(UNIT_CONTROLPLANE),$(UNIT_BIN)/unit_controlplane)
+CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
+
+# $(1): folder, $(2): list of test sources, $(3): include flags, $(4): libraries
+define unit_program
+$$(OUT)/obj/tests/unit/$(1)/%.o: tests/unit/$(1)/%.c | $$(NANOPB_GEN) $$(PROTOBUF_C_GEN)
+	@mkdir -p $$(@D)
+	$$(if $$(Q),@echo "  CC $$<")
+	$$(Q)$$(CC) $$(CPPFLAGS) $(3) -Itests/lib $$(CHECK_CFLAGS) $$(CFLAGS) -Wno-missing-prototypes -Wno-missing-declarations -MMD -MP -c -o $$@ $$<
+
+$$(OUT)/tests/runner_$(1).c: tests/build.mk
+	@mkdir -p $$(@D)
+	$$(Q)$(PYTHON) tests/lib/make_runner.py $(2) > $$@
+
+$$(UNIT_BIN)/unit_$(1): $$(call objs,$(2)) $$(OUT)/tests/runner_$(1).c $(4)
+	@mkdir -p $$(@D)
+	$$(if $$(Q),@echo "  LD $$@")
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CHECK_CFLAGS) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o %.c %.a,$$^) $$(PKG_CHECK) $(5) $$(PKG_COMMON)
+endef
+$(eval $(call unit_program,common,$(UNIT_COMMON),$(INC_COMMON),$(OUT)/libcommon.a,))
+$(eval $(call unit_program,dataplane,$(UNIT_DATAPLANE),$(INC_DATAPLANE),$(OUT)/libdataplane.a $(OUT)/libcommon.a,$(NANOPB_LIBS)))
+$(eval $(call unit_program,controlplane,$(UNIT_CONTROLPLANE),$(INC_CONTROLPLANE),$(OUT)/libcontrolplane.a $(OUT)/libcommon.a,$$(PKG_CONTROLPLANE)))
+
+.PHONY: unit
+unit: $(UNIT_PROGRAMS)
+	@set -e; for p in $^; do echo "== $$p"; $$p; done
+
+# ---- fuzzing: clang only, own configuration so that objects do not mix ---------------------------
+FUZZ_SECONDS ?= 60
+FUZZ_OUT := build/fuzz
+FUZZ_FLAGS := -g -O1 -std=c11 -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"' -include common/base/ban.h \
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -fno-strict-aliasing
+FUZZ_PROGRAMS := $(foreach f,$(FUZZ_COMMON) $(FUZZ_DATAPLANE) $(FUZZ_CONTROLPLANE),$(FUZZ_OUT)/$(notdir $(basename $(f))))
+fuzz_objs = $(patsubst %.c,$(FUZZ_OUT)/obj/%.o,$(1))
+
+$(FUZZ_OUT)/obj/%.o: %.c | $(NANOPB_GEN) $(PROTOBUF_C_GEN) $(EMBEDDED_GEN)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  FUZZ-CC $<")
+	$(Q)clang $(FUZZ_FLAGS) $(if $(filter tests/fuzz/%,$<),,-fsanitize=fuzzer-no-link) \
+		$(if $(findstring dataplane/,$<)$(findstring nanopb/,$<),$(INC_DATAPLANE),$(if $(findstring controlplane/,$<)$(findstring protobuf-c/,$<),$(INC_CONTROLPLANE),$(INC_COMMON))) -MMD -MP -c -o $@ $<
+
+# $(1): folder, $(2): source of the target, $(3): other sources, $(4): libraries
+define fuzz_program
+$$(FUZZ_OUT)/$(notdir $(basename $(2))): $$(call fuzz_objs,$(2) $(3) $$(COMMON_SRCS))
+	@mkdir -p $$(@D)
+	$$(if $$(Q),@echo "  FUZZ-LD $$@")
+	$$(Q)clang -fsanitize=fuzzer,address,undefined -o $$@ $$^ $(4) $$(PKG_COMMON)
+endef
+$(foreach f,$(FUZZ_COMMON),$(eval $(call fuzz_program,common,$(f),,)))
+$(foreach f,$(FUZZ_DATAPLANE),$(eval $(call fuzz_program,dataplane,$(f),$(DATAPLANE_SRCS) $(NANOPB_SRCS),$(NANOPB_LIBS))))
+$(foreach f,$(FUZZ_CONTROLPLANE),$(eval $(call fuzz_program,controlplane,$(f),$(CONTROLPLANE_SRCS) $(PROTOBUF_C_SRCS) $(EMBEDDED_SRCS),$$(PKG_CONTROLPLANE))))
+
+.PHONY: fuzz
+fuzz: $(FUZZ_PROGRAMS)
+	$(Q)$(PYTHON) tests/fuzz/run.py --seconds $(FUZZ_SECONDS) $^
+-include $(shell find $(FUZZ_OUT) -name '*.d' 2>/dev/null)
+
+# ---- lint: who may include whom, sizes, headers that stand alone, banned calls --------------------
+.PHONY: lint
+lint: | $(NANOPB_GEN) $(PROTOBUF_C_GEN)
+	$(Q)$(PYTHON) tests/lint/check_layers.py
+	$(Q)$(PYTHON) tests/lint/check_sizes.py
+	$(Q)$(PYTHON) tests/lint/check_headers.py --cc "$(CC)" --gen $(GEN)
