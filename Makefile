@@ -111,6 +111,29 @@ $(BIN)/cpctl: $(call objs,controlplane/cpctl/main.c) $(CONTROLPLANE_LIB) $(COMMO
 	$(if $(Q),@echo "  LD $@")
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_CONTROLPLANE) $(PKG_COMMON)
 
+# ---- what a stranger types -----------------------------------------------------------------------
+.PHONY: deps-build deps-test deps-bench run help
+deps-build:
+	$(Q)deploy/install-deps build run
+deps-test:
+	$(Q)deploy/install-deps build run test
+deps-bench:
+	$(Q)deploy/install-deps build bench
+
+run: deps-build
+	$(Q)$(MAKE) --no-print-directory -s -j$$(nproc) all
+	$(Q)$(PYTHON) deploy/run/run.py $(RUN_ARGS)
+
+help:
+	@echo "make            build the three programs into build/bin"
+	@echo "make run        a whole gateway on this machine, until Ctrl-C"
+	@echo "make test       everything that must hold: lint, unit, end to end, sanitizers, fuzzing"
+	@echo "make unit       unit tests of this configuration;   make fuzz [FUZZ_SECONDS=60]"
+	@echo "make bench      CPU a request beside nginx and HAProxy"
+	@echo "make lint       include rules, sizes, headers"
+	@echo "make install    DESTDIR, PREFIX;   make clean"
+	@echo "switches        DEBUG=1  SAN=address,undefined  SAN=thread  CC=clang  V=1  WERROR=0"
+
 .PHONY: clean
 clean:
 	rm -rf build

@@ -77,3 +77,8 @@ lint: | $(NANOPB_GEN) $(PROTOBUF_C_GEN)
 	$(Q)$(PYTHON) tests/lint/check_layers.py
 	$(Q)$(PYTHON) tests/lint/check_sizes.py
 	$(Q)$(PYTHON) tests/lint/check_headers.py --cc "$(CC)" --gen $(GEN)
+
+.PHONY: unit-build test
+unit-build: $(UNIT_PROGRAMS)
+test: deps-test
+	$(Q)$(PYTHON) tests/run.py
