@@ -10,3 +10,6 @@ COMMON_SRCS := \
 	common/base/random.c \
 	common/base/secret.c \
 	common/base/vec.c
+
+COMMON_SRCS += \
+	common/crypto/digest.c

@@ -3,6 +3,9 @@
 UNIT_COMMON := \
 	tests/unit/common/base/test_base.c
 
+UNIT_COMMON += \
+	tests/unit/common/crypto/test_digest.c
+
 UNIT_DATAPLANE :=
 
 UNIT_CONTROLPLANE :=
