@@ -5,5 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok rand srand atoi atol atof gmtime localtime ctime asctime tmpnam mktemp
+#pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atof gmtime localtime ctime asctime tmpnam mktemp
+/* Not poisoned: OpenSSL's headers have parameters of this name. */
+int rand(void) __attribute__((error("use random_below")));
+void srand(unsigned seed) __attribute__((error("use random_below")));
 #endif
