@@ -10,6 +10,11 @@ UNIT_DATAPLANE :=
 
 UNIT_CONTROLPLANE :=
 
+UNIT_CONTROLPLANE += \
+	tests/unit/controlplane/store/test_store.c \
+	tests/unit/controlplane/store/test_store_crash.c \
+	tests/unit/controlplane/store/test_store_identity.c
+
 # Fuzz targets: tests/fuzz/<room>/fz_<name>.c with LLVMFuzzerTestOneInput, corpus in tests/fuzz/corpus/<name>/.
 FUZZ_COMMON :=
 FUZZ_DATAPLANE :=
