@@ -13,3 +13,8 @@ COMMON_SRCS := \
 
 COMMON_SRCS += \
 	common/crypto/digest.c
+
+# http: pure
+COMMON_SRCS += \
+	common/http/h1_write.c \
+	common/http/http.c

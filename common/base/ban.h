@@ -7,6 +7,6 @@
 #include <time.h>
 #pragma GCC poison strcpy strcat sprintf vsprintf gets strtok atoi atol atof gmtime localtime ctime asctime tmpnam mktemp
 /* Not poisoned: OpenSSL's headers have parameters of this name. */
-int rand(void) __attribute__((error("use random_below")));
-void srand(unsigned seed) __attribute__((error("use random_below")));
+int rand(void) __attribute__((deprecated("use random_below")));
+void srand(unsigned seed) __attribute__((deprecated("use random_below")));
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Each header compiles alone."""
+"""Each header compiles alone, but for the X-tables in tbl/, which are data."""
 import argparse
 import concurrent.futures
 import os
@@ -19,7 +19,7 @@ def main():
              "controlplane": ["-Icommon", "-Icontrolplane", f"-I{a.gen}/protobuf-c", f"-I{a.gen}"]}
     files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "common", "dataplane", "controlplane"],
                            cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    headers = [f for f in files if f.endswith(".h") and os.path.exists(os.path.join(ROOT, f))]
+    headers = [f for f in files if f.endswith(".h") and "/tbl/" not in f and os.path.exists(os.path.join(ROOT, f))]
 
     def check(path):
         command = a.cc.split() + ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",

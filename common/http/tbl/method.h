@@ -1,0 +1,10 @@
+/* X(id, text): methods that the code knows by name. Any other token is HTTP_METHOD_OTHER. Data only; no include guard. */
+X(GET, "GET")
+X(HEAD, "HEAD")
+X(POST, "POST")
+X(PUT, "PUT")
+X(DELETE, "DELETE")
+X(OPTIONS, "OPTIONS")
+X(PATCH, "PATCH")
+X(TRACE, "TRACE")
+X(CONNECT, "CONNECT")
