@@ -57,7 +57,7 @@ const char *err_name(enum err_code code)
 {
     static const char *const names[] = {
         "none",   "nomem", "limit",  "syntax",  "invalid", "io",          "notfound", "exists",   "conflict",
-        "state",  "again", "closed", "timeout", "denied",  "unsupported", "mismatch", "internal",
+        "notnow", "again", "closed", "timeout", "denied",  "unsupported", "mismatch", "internal",
     };
 
     if ((unsigned)code >= sizeof(names) / sizeof(names[0]))

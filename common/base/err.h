@@ -13,7 +13,7 @@ enum err_code {
     ERR_NOTFOUND,
     ERR_EXISTS,
     ERR_CONFLICT,    /* somebody else changed it first */
-    ERR_STATE,       /* not now: wrong state for this call */
+    ERR_NOTNOW,      /* wrong state for this call (OpenSSL has a type named ERR_STATE) */
     ERR_AGAIN,       /* would block, or not enough bytes yet */
     ERR_CLOSED,      /* the other side is gone */
     ERR_TIMEOUT,
