@@ -12,6 +12,9 @@ COMMON_SRCS := \
 	common/base/vec.c
 
 COMMON_SRCS += \
+	common/crypto/cert.c \
+	common/crypto/cert_info.c \
+	common/crypto/cert_io.c \
 	common/crypto/digest.c
 
 # http: pure

@@ -4,6 +4,7 @@ UNIT_COMMON := \
 	tests/unit/common/base/test_base.c
 
 UNIT_COMMON += \
+	tests/unit/common/crypto/test_cert.c \
 	tests/unit/common/crypto/test_digest.c
 
 UNIT_DATAPLANE :=

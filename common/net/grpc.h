@@ -170,6 +170,6 @@ MUST_USE int grpc_client_new(const struct grpc_client_options *o, struct grpc_cl
 void grpc_client_free(struct grpc_client *c);
 enum grpc_client_state grpc_client_state(const struct grpc_client *c);
 /* deadline_ms: 0 none; sent as grpc-timeout and kept here too. Before READY the call waits for the connection.
- * path and h are kept by pointer. -ERR_STATE: draining or closed. */
+ * path and h are kept by pointer. -ERR_NOTNOW: draining or closed. */
 MUST_USE int grpc_client_call(struct grpc_client *c, const char *path, uint32_t deadline_ms,
                               const struct grpc_handler *h, void *arg, struct grpc_call **out);
