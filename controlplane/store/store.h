@@ -14,7 +14,7 @@
 
 struct store;
 
-/* Opens or makes the file. Checks it (-ERR_INVALID: damaged, -ERR_UNSUPPORTED: written by a newer program, -ERR_STATE:
+/* Opens or makes the file. Checks it (-ERR_INVALID: damaged, -ERR_UNSUPPORTED: written by a newer program, -ERR_NOTNOW:
  * another process has it), moves an older schema forward. The text of *e says what to do. */
 MUST_USE int store_open(const char *path, struct store **out, struct err *e);
 void store_close(struct store *s);

@@ -41,7 +41,7 @@ static int take_lock(struct store *s, const char *path, struct err *e)
     if (s->lock_fd < 0)
         return err_errno(e, "store: %s", name);
     if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
-        return err_set(e, ERR_STATE, "store: %s is in use by another control plane", path);
+        return err_set(e, ERR_NOTNOW, "store: %s is in use by another control plane", path);
     return 0;
 }
 

@@ -233,7 +233,7 @@ START_TEST(one_process_only)
     struct stat st;
     struct err e;
 
-    ck_assert_int_eq(store_open(path, &other, &e), -ERR_STATE);
+    ck_assert_int_eq(store_open(path, &other, &e), -ERR_NOTNOW);
     ck_assert_ptr_nonnull(strstr(e.text, "another control plane"));
     ck_assert_int_eq(stat(path, &st), 0);
     ck_assert_int_eq(st.st_mode & 0777, 0600);
