@@ -11,20 +11,15 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/err.h"
 #include "base/ref.h"
 #include "base/slice.h"
+#include "bundle/bundle.h"
 
 struct integration_ops; /* exchange/exchange_ops.h */
 struct filter_ops;      /* exchange/exchange_ops.h */
 struct router;          /* router/router.h */
 struct snap_hosts;      /* router/router.h: host and base path -> stage */
-
-#define SNAP_ROOT_SIZE 32
-
-struct snap_version {
-    uint64_t epoch, revision;
-    uint8_t root[SNAP_ROOT_SIZE];
-};
 
 struct snap_endpoint {
     struct slice host; /* name or address, NUL-terminated */
@@ -85,6 +80,14 @@ struct snap_route {
     uint16_t n_steps;
 };
 
+/* An upstream that a part's integrations name, and where it must be in any snapshot that has the part. */
+struct snap_use {
+    struct slice name;
+    uint32_t slot;
+    bool implied;                    /* the part brings it itself */
+    struct slice key;                /* of the integration that names it */
+};
+
 struct snap_part {
     struct ref ref;
     struct arena arena;              /* holds everything below, and the part itself dies with its last reference */
@@ -93,39 +96,47 @@ struct snap_part {
     struct snap_upstream *upstream;
     const struct snap_upstream *const *implied; /* upstreams that the part's URIs name themselves */
     size_t n_implied;
-    const struct snap_route *routes;
+    const struct snap_use *uses;     /* each name once */
+    size_t n_uses;
+    const struct snap_route *routes; /* sorted by key */
     size_t n_routes;
 };
 
-struct leaf_table; /* bundle/leaf.h: what the snapshot was built from, kept for the next delta */
-
 struct snap {
     struct ref ref;
-    struct snap_version version;
+    struct bundle_version version;
     struct snap_part **parts;        /* sorted by name */
     size_t n_parts;
     const struct snap_upstream **upstreams; /* by slot; NULL: no such upstream in this snapshot */
     size_t n_upstreams;
     const struct snap_hosts *hosts;
     size_t n_routes;
+    uint32_t route_ids;              /* every route's id is below it: for tables of counters */
     struct arena arena;              /* the tables above */
-    struct leaf_table *leaves;
+    struct leaf_table *leaves;       /* what the snapshot was built from, kept for the next delta */
     uint64_t bytes;                  /* memory of the parts that only this build made */
 };
 
 /* Another owner / one owner less. The last one frees: parts drop their own counts. Frees big arenas: not on a worker. */
 struct snap *snap_ref(struct snap *s);
-void snap_unref(struct snap *s);
-void snap_part_unref(struct snap_part *p);
+void snap_unref(struct snap *s); /* NULL is fine */
 
-/* Process-wide numbering of upstream names and routes. Builder thread and main thread only (a mutex inside).
- * The number of a name is stable while somebody holds it; slot_release gives it back. */
+/* An empty part whose arena the maker fills, and everything in it dies with. name is copied. NULL: no memory. */
+struct snap_part *snap_part_new(struct slice name, size_t block_size, size_t cap);
+struct snap_part *snap_part_ref(struct snap_part *p);
+void snap_part_unref(struct snap_part *p); /* NULL is fine */
+
+/* Process-wide numbering of upstream names and of routes (snap_intern.c). Builder thread and main thread only (a mutex inside).
+ * The number of a name is stable while somebody holds it; it is given back once for each take. */
+#define SNAP_SLOTS_MAX 65536u
+
 struct snap_slot {
     uint32_t slot;
-    uint64_t id;
+    uint64_t id;                     /* never given twice */
 };
+/* -ERR_LIMIT: SNAP_SLOTS_MAX names are held. -ERR_NOMEM. */
 MUST_USE int snap_slot_take(struct slice name, struct snap_slot *out);
-void snap_slot_release(struct slice name);
-/* Route numbers: as slots, in a space of their own. label: "GET /users/{id}" with api and stage, for /metrics. */
+void snap_slot_release(uint32_t slot);
+/* Route numbers: as slots, in a space of their own, up to CAPS_ROUTES_MAX twice. label: "shop/prod/GET /users/{id}". */
 MUST_USE int snap_route_id_take(struct slice label, uint32_t *out);
-void snap_route_id_release(struct slice label);
+void snap_route_id_release(uint32_t id);
