@@ -19,5 +19,9 @@ COMMON_SRCS += \
 
 # http: pure
 COMMON_SRCS += \
+	common/http/h1_chunk.c \
+	common/http/h1_class.c \
+	common/http/h1_meaning.c \
+	common/http/h1_parse.c \
 	common/http/h1_write.c \
 	common/http/http.c

@@ -30,6 +30,8 @@ static const uint8_t header_slots[256] = {
 
 enum http_method http_method_of(struct slice s)
 {
+    if (s.n == 3 && memcmp(s.p, "GET", 3) == 0) /* most of them */
+        return HTTP_METHOD_GET;
     for (unsigned m = 1; m < HTTP_METHOD_COUNT; m++)
         if (method_texts[m].n == s.n && memcmp(method_texts[m].p, s.p, s.n) == 0)
             return (enum http_method)m;
@@ -41,18 +43,39 @@ struct slice http_method_text(enum http_method m)
     return m < HTTP_METHOD_COUNT ? method_texts[m] : SLICE_NONE;
 }
 
-/* Equal but for case, where `name` has only small letters, digits and '-'. */
-static bool header_is(const char *p, struct slice name)
+static inline uint64_t load8(const char *p)
 {
-    for (size_t i = 0; i < name.n; i++) {
-        unsigned char c = (unsigned char)p[i];
+    uint64_t v;
 
-        if (c >= 'A' && c <= 'Z')
-            c |= 0x20;
-        if (c != (unsigned char)name.p[i])
-            return false;
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static inline uint32_t load4(const char *p)
+{
+    uint32_t v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+/* Equal but for case, where `name` has only small letters, digits and '-' and p only token characters: for those, setting the
+ * bit 0x20 folds capitals and makes nothing else alike. n is at least 2. */
+static inline bool is_folded(const char *p, const char *name, size_t n)
+{
+    const uint64_t fold = 0x2020202020202020u;
+    size_t i;
+
+    if (n >= 8) {
+        for (i = 0; i + 8 <= n; i += 8)
+            if ((load8(p + i) | fold) != load8(name + i))
+                return false;
+        return (load8(p + n - 8) | fold) == load8(name + n - 8);
     }
-    return true;
+    if (n >= 4)
+        return (load4(p) | (uint32_t)fold) == load4(name) &&
+               (load4(p + n - 4) | (uint32_t)fold) == load4(name + n - 4);
+    return (p[0] | 0x20) == name[0] && (p[1] | 0x20) == name[1] && (n == 2 || (p[2] | 0x20) == name[2]);
 }
 
 enum http_header http_header_of(struct slice s)
@@ -62,7 +85,7 @@ enum http_header http_header_of(struct slice s)
     if (s.n < 2)
         return HTTP_HEADER_OTHER;
     id = header_slots[HEADER_SLOT(s.n, s.p[0] | 0x20, s.p[s.n / 2] | 0x20, s.p[s.n - 2] | 0x20)];
-    if (header_names[id].n != s.n || !header_is(s.p, header_names[id]))
+    if (header_names[id].n != s.n || !is_folded(s.p, header_names[id].p, s.n))
         return HTTP_HEADER_OTHER;
     return (enum http_header)id;
 }

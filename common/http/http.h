@@ -32,7 +32,7 @@ struct slice http_method_text(enum http_method m);
 struct slice http_status_text(unsigned status);
 /* "HTTP/1.1 404 Not Found\r\n"; empty when the code is not in the table. */
 struct slice http_status_line(unsigned status);
-/* Any case. HTTP_HEADER_OTHER when not in the table. Constant cost. */
+/* Any case; `name` is a token (http_token_is_valid). HTTP_HEADER_OTHER when not in the table. Constant cost. */
 enum http_header http_header_of(struct slice name);
 /* Lower-case name; empty for HTTP_HEADER_OTHER. */
 struct slice http_header_name(enum http_header id);
