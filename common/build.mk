@@ -12,6 +12,13 @@ COMMON_SRCS := \
 	common/base/vec.c
 
 COMMON_SRCS += \
+	common/net/graveyard.c \
+	common/net/listener.c \
+	common/net/mailbox.c \
+	common/net/sock.c \
+	common/net/tlsctx.c
+
+COMMON_SRCS += \
 	common/crypto/cert.c \
 	common/crypto/cert_info.c \
 	common/crypto/cert_io.c \
