@@ -16,3 +16,9 @@ CONTROLPLANE_SRCS += \
 	controlplane/store/store_schema.c \
 	controlplane/store/store_sqlite.c \
 	controlplane/store/store_token.c
+
+CONTROLPLANE_SRCS += \
+	controlplane/push/push_core.c \
+	controlplane/push/push_core_node.c \
+	controlplane/push/push_core_roll.c \
+	controlplane/push/push_core_view.c
