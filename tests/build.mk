@@ -7,6 +7,10 @@ UNIT_COMMON += \
 	tests/unit/common/crypto/test_cert.c \
 	tests/unit/common/crypto/test_digest.c
 
+# http and text: parsers
+UNIT_COMMON += \
+	tests/unit/common/http/test_h1_request.c
+
 UNIT_DATAPLANE :=
 
 UNIT_CONTROLPLANE :=

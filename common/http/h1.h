@@ -24,7 +24,7 @@ enum h1_error {
 unsigned h1_error_status(int code);
 /* "both Content-Length and Transfer-Encoding". Never NULL. */
 const char *h1_error_text(int code);
-/* Stable lower-case name for metrics and logs ("length_and_te"). Never NULL. */
+/* The stable name for metrics and logs ("LENGTH_AND_TE"). Never NULL. */
 const char *h1_error_name(int code);
 
 struct h1_limits {
