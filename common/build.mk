@@ -32,3 +32,13 @@ COMMON_SRCS += \
 	common/http/h1_parse.c \
 	common/http/h1_write.c \
 	common/http/http.c
+
+# bundle: leaves, header and file; pure but for bundle_file's descriptors
+COMMON_SRCS += \
+	common/bundle/bundle.c \
+	common/bundle/bundle_file_read.c \
+	common/bundle/bundle_file_write.c \
+	common/bundle/bundle_header.c \
+	common/bundle/leaf.c \
+	common/bundle/leaf_reader.c \
+	common/bundle/wire.c

@@ -11,6 +11,10 @@ UNIT_COMMON += \
 UNIT_COMMON += \
 	tests/unit/common/http/test_h1_request.c
 
+# bundle
+UNIT_COMMON += \
+	tests/unit/common/bundle/test_bundle.c
+
 UNIT_DATAPLANE :=
 
 UNIT_CONTROLPLANE :=

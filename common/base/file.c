@@ -65,7 +65,7 @@ static int write_all(int fd, const char *p, size_t n)
     return 0;
 }
 
-static int sync_parent(const char *path)
+int file_sync_parent(const char *path)
 {
     char dir[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -98,7 +98,7 @@ int file_write_atomic(const char *path, const void *p, size_t n, mode_t mode, st
     if (bad)
         rc = err_errno(e, "%s", tmp);
     (void)close(fd);
-    if (!bad && (rename(tmp, path) != 0 || sync_parent(path) != 0)) {
+    if (!bad && (rename(tmp, path) != 0 || file_sync_parent(path) != 0)) {
         rc = err_errno(e, "%s", path);
         bad = 1;
     }

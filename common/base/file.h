@@ -13,3 +13,5 @@ MUST_USE int file_read(const char *path, size_t max, struct buf *out, struct err
 MUST_USE int file_write_atomic(const char *path, const void *p, size_t n, mode_t mode, struct err *e);
 /* Makes a folder and its parents. Existing ones are fine. */
 MUST_USE int file_mkdirs(const char *path, mode_t mode, struct err *e);
+/* Makes a rename or unlink in path's folder durable. 0, or -1 with errno. */
+MUST_USE int file_sync_parent(const char *path);

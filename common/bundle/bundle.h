@@ -44,5 +44,6 @@ struct bundle *bundle_new(void);
 void bundle_set_table(struct bundle *b, struct leaf_table *table);
 struct bundle *bundle_ref(struct bundle *b);
 void bundle_unref(struct bundle *b); /* NULL is fine */
-/* The header against the table: root, counts and sizes. -ERR_MISMATCH, -ERR_LIMIT, -ERR_UNSUPPORTED (schema). */
+/* The header against the table: root, counts and sizes. -ERR_MISMATCH, -ERR_LIMIT, -ERR_UNSUPPORTED (schema),
+ * -ERR_INVALID (empty and not intended). */
 MUST_USE int bundle_verify(const struct bundle *b, struct err *e);
