@@ -1,5 +1,20 @@
 CONTROLPLANE_SRCS :=
 
+# --- spec to leaves
+CONTROLPLANE_SRCS += \
+	controlplane/diag/diag.c \
+	controlplane/diag/diag_near.c \
+	controlplane/diag/diag_text.c \
+	controlplane/yaml/yml_build.c \
+	controlplane/yaml/yml_canon.c \
+	controlplane/yaml/yml_json.c \
+	controlplane/yaml/yml_locate.c \
+	controlplane/yaml/yml_parse.c \
+	controlplane/yaml/yml_scalar.c \
+	controlplane/yaml/yml_split.c \
+	controlplane/yaml/yml_write.c \
+	controlplane/yaml/yml_write_json.c
+
 # Files embedded into the control plane (generated below build/gen).
 EMBEDDED_SRCS :=
 EMBEDDED_GEN := $(EMBEDDED_SRCS)

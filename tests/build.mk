@@ -24,10 +24,17 @@ UNIT_CONTROLPLANE += \
 	tests/unit/controlplane/store/test_store_crash.c \
 	tests/unit/controlplane/store/test_store_identity.c
 
+UNIT_CONTROLPLANE += \
+	tests/unit/controlplane/diag/test_diag.c \
+	tests/unit/controlplane/yaml/test_yml.c
+
 # Fuzz targets: tests/fuzz/<room>/fz_<name>.c with LLVMFuzzerTestOneInput, corpus in tests/fuzz/corpus/<name>/.
 FUZZ_COMMON :=
 FUZZ_DATAPLANE :=
 FUZZ_CONTROLPLANE :=
+
+FUZZ_CONTROLPLANE += \
+	tests/fuzz/yaml/fz_yaml.c
 
 UNIT_BIN := $(OUT)/tests
 UNIT_PROGRAMS := $(UNIT_BIN)/unit_common $(if $(UNIT_DATAPLANE),$(UNIT_BIN)/unit_dataplane) \
@@ -70,7 +77,7 @@ $(FUZZ_OUT)/obj/%.o: %.c | $(NANOPB_GEN) $(PROTOBUF_C_GEN) $(EMBEDDED_GEN)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  FUZZ-CC $<")
 	$(Q)clang $(FUZZ_FLAGS) $(if $(filter tests/fuzz/%,$<),,-fsanitize=fuzzer-no-link) \
-		$(if $(findstring dataplane/,$<)$(findstring nanopb/,$<),$(INC_DATAPLANE),$(if $(findstring controlplane/,$<)$(findstring protobuf-c/,$<),$(INC_CONTROLPLANE),$(INC_COMMON))) -MMD -MP -c -o $@ $<
+		$(if $(findstring dataplane/,$<)$(findstring nanopb/,$<)$(filter $<,$(FUZZ_DATAPLANE)),$(INC_DATAPLANE),$(if $(findstring controlplane/,$<)$(findstring protobuf-c/,$<)$(filter $<,$(FUZZ_CONTROLPLANE)),$(INC_CONTROLPLANE),$(INC_COMMON))) -MMD -MP -c -o $@ $<
 
 # $(1): folder, $(2): source of the target, $(3): other sources, $(4): libraries
 define fuzz_program

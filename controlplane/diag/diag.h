@@ -39,6 +39,7 @@ struct diag {
     uint32_t n_excerpt;
     uint32_t caret;           /* column of the caret in the excerpt's last line, from 1 */
     uint32_t order;           /* as added: the sort is stable */
+    uint32_t file_order;      /* the order of the first one with this file */
 };
 
 struct diag_source;

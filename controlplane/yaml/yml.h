@@ -16,7 +16,7 @@
 #define YML_NODES_MAX 4000000u           /* nodes of one document as written */
 #define YML_SCALAR_MAX (4u << 20)        /* bytes of one scalar */
 #define YML_ALIAS_NODES_MAX 100000u      /* nodes that all aliases of a document stand for */
-#define YML_KEY_MAX 4096u                /* bytes of a map's key */
+#define YML_KEY_MAX 1000u                /* bytes of a map's key */
 
 enum yml_type { YML_NULL, YML_BOOL, YML_INT, YML_FLOAT, YML_STRING, YML_SEQ, YML_MAP };
 enum yml_style { YML_PLAIN, YML_SINGLE, YML_DOUBLE, YML_LITERAL, YML_FOLDED, YML_BLOCK, YML_FLOW };
