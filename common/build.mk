@@ -42,3 +42,10 @@ COMMON_SRCS += \
 	common/bundle/leaf.c \
 	common/bundle/leaf_reader.c \
 	common/bundle/wire.c
+# text: pure
+COMMON_SRCS += \
+	common/text/json.c \
+	common/text/json_lex.c \
+	common/text/json_read.c \
+	common/text/json_write.c \
+	common/text/utf8.c
