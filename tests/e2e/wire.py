@@ -1,0 +1,253 @@
+"""The push protocol in Python, written from proto/ alone: a control plane and a node to hold against the real ones.
+
+Hashes follow proto/push.proto and common/bundle: leaf = SHA-256(0x00 bytes), node = SHA-256(0x01 64 hashes),
+root = SHA-256(0x02 64 nodes), an empty leaf counts as 32 zero bytes.
+"""
+import concurrent.futures
+import datetime
+import hashlib
+import importlib
+import ipaddress
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+import threading
+
+import grpc
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from harness import PATIENCE, ROOT, free_port
+
+LEAVES = 4096
+
+
+def _messages():
+    folder = tempfile.mkdtemp(prefix="sluice-proto-")
+    subprocess.run(["protoc", f"--proto_path={ROOT}/proto", f"--python_out={folder}", "push.proto", "bundle.proto"], check=True)
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module("push_pb2"), importlib.import_module("bundle_pb2")
+    finally:
+        sys.path.remove(folder)
+
+
+push, bundle = _messages()
+
+
+def leaf_index(kind, key):
+    digest = hashlib.sha256(kind.encode() + b"\0" + key.encode()).digest()
+    return digest[0] << 4 | digest[1] >> 4
+
+
+def leaf_hash(data):
+    return hashlib.sha256(b"\0" + data).digest() if data else bytes(32)
+
+
+def root_hash(leaves):
+    """leaves: index -> bytes."""
+    all_hashes = [leaf_hash(leaves.get(i, b"")) for i in range(LEAVES)]
+    nodes = [hashlib.sha256(b"\1" + b"".join(all_hashes[i:i + 64])).digest() for i in range(0, LEAVES, 64)]
+    return hashlib.sha256(b"\2" + b"".join(nodes)).digest()
+
+
+def resource(kind, key, body, part):
+    return bundle.Resource(type=kind, key=key, body=body.SerializeToString(deterministic=True), part=part)
+
+
+def leaves_of(resources):
+    table = {}
+    for r in sorted(resources, key=lambda r: (r.type, r.key)):
+        table.setdefault(leaf_index(r.type, r.key), bundle.Leaf()).resources.append(r)
+    return {i: leaf.SerializeToString(deterministic=True) for i, leaf in table.items()}
+
+
+def mock_stage(text, api="shop", stage="prod", path="/ping", kind=1):
+    """The resources of a stage with one mock route that answers with text."""
+    part, prefix = f"stage/{api}/{stage}", f"{api}/{stage}"
+    integration = bundle.Integration(
+        type=kind, request_templates=[bundle.Template(content_type="application/json", text='{"statusCode": 200}')],
+        responses=[bundle.IntegrationResponse(status_code="200", response_templates=[
+            bundle.Template(content_type="application/json", text=text)])])
+    return [resource("stage", prefix, bundle.Stage(api=api, name=stage, base_path=f"/{stage}"), part),
+            resource("route", f"{prefix}/GET {path}", bundle.Route(path=path, method="GET", integration=f"{prefix}/ping"), part),
+            resource("integration", f"{prefix}/ping", integration, part)]
+
+
+class Authority:
+    """A CA on P-256."""
+
+    def __init__(self):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test CA")])
+        self.certificate = self._sign(self.name, self.key.public_key(), [(x509.BasicConstraints(True, None), True)])
+
+    def _sign(self, subject, key, extensions):
+        now = datetime.datetime.utcnow()
+        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key)
+                   .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(minutes=5))
+                   .not_valid_after(now + datetime.timedelta(days=1)))
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
+        return builder.sign(self.key, hashes.SHA256())
+
+    def server(self):
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+        return key, self._sign(name, key.public_key(), [(names, False), (usage, False)])
+
+    def node(self, csr_der, uri):
+        request = x509.load_der_x509_csr(csr_der)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")])
+        return self._sign(name, request.public_key(), [
+            (x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]), False),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False)])
+
+    def fingerprint(self):
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def pem(thing):
+    if hasattr(thing, "private_bytes"):
+        return thing.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return thing.public_bytes(serialization.Encoding.PEM)
+
+
+def der(certificate):
+    return certificate.public_bytes(serialization.Encoding.DER)
+
+
+class FakeControlPlane:
+    """One node's control plane, played by the test: it sees every message and decides every answer."""
+
+    cluster, environment = "test-cluster", "prod"
+
+    def __init__(self):
+        self.authority = Authority()
+        self.inbox, self.outbox, self.hellos = queue.Queue(), None, 0
+        self.leaves, self.fetches, self.on_fetch = {}, [], None
+        self.head, self.lock = None, threading.Lock()
+        key, certificate = self.authority.server()
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
+        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("sluice.push.v1.EnrollService", {
+            "Enroll": grpc.unary_unary_rpc_method_handler(self.enroll, push.EnrollRequest.FromString, push.EnrollResponse.SerializeToString)}),
+            grpc.method_handlers_generic_handler("sluice.push.v1.ConfigService", {
+                "Sync": grpc.stream_stream_rpc_method_handler(self.sync, push.DpMessage.FromString, push.CpMessage.SerializeToString),
+                "FetchChunks": grpc.unary_stream_rpc_method_handler(self.fetch, push.FetchChunksRequest.FromString,
+                                                                     push.Chunk.SerializeToString)})))
+        self.port = free_port()
+        self.server.add_secure_port(f"127.0.0.1:{self.port}", grpc.ssl_server_credentials([(pem(key), pem(certificate))]))
+        self.push = f"127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        self.server.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.outbox:
+            self.outbox.put(None)
+        self.server.stop(0).wait()
+
+    def join_token(self, _environment):
+        return f"id.secret.{self.authority.fingerprint()}"
+
+    def enroll(self, request, _context):
+        uri = f"spiffe://{self.cluster}/dp/{self.environment}/{request.node_id}"
+        certificate = self.authority.node(request.csr_der, uri)
+        return push.EnrollResponse(chain_der=[der(certificate)], trust_roots_der=[der(self.authority.certificate)], node_id=request.node_id,
+                                   environment=self.environment, cluster_id=self.cluster,
+                                   renew_after_unix=int(datetime.datetime.now().timestamp()) + 40000)
+
+    def sync(self, messages, context):
+        outbox = queue.Queue()
+
+        def read():
+            try:
+                for message in messages:
+                    self.inbox.put(message)
+            except Exception:  # the stream's end is for the test to see, in whichever way it came
+                pass
+            self.inbox.put(None)
+            outbox.put(None)
+        threading.Thread(target=read, daemon=True).start()
+        self.outbox = outbox
+        sequence = 0
+        while True:
+            message = outbox.get()
+            if message is None:
+                return
+            sequence += 1
+            message.seq = sequence
+            yield message
+
+    def fetch(self, request, context):
+        self.fetches.append(request)
+        if self.on_fetch is not None:
+            yield from self.on_fetch(request, context)
+            return
+        by_hash = {leaf_hash(data): data for data in self.leaves.values()}
+        for want in request.want:
+            yield from pieces(want, by_hash[want])
+
+    def receive(self, kind):
+        """The next message of this kind; statuses are passed over unless asked for."""
+        while True:
+            message = self.inbox.get(timeout=PATIENCE)
+            assert message is not None, f"the stream ended while waiting for {kind}"
+            have = message.WhichOneof("body")
+            if have == kind:
+                return getattr(message, have)
+            assert have == "status", f"{have} came instead of {kind}: {message}"
+
+    def wait_end(self):
+        while self.inbox.get(timeout=PATIENCE) is not None:
+            pass
+
+    def ack(self, phase):
+        message = self.receive("ack")
+        assert push.Ack.Phase.Name(message.phase) == phase, message
+        return message
+
+    def send(self, **body):
+        self.outbox.put(push.CpMessage(**body))
+
+    def welcome(self):
+        hello = self.receive("hello")
+        self.send(welcome=push.Welcome(cluster_id=self.cluster, cp_instance="fake", schema_max=1, status_interval_ms=10000, dead_after_ms=30000,
+                                       backoff_base_ms=100, backoff_cap_ms=500, head=self.head))
+        return hello
+
+    def offer(self, revision, leaves, hold=True, inline=False, **changes):
+        """Offers leaves (index -> bytes) in full. changes: fields of the header to falsify."""
+        self.leaves = leaves
+        version = push.Version(epoch=1, revision=revision, root=root_hash(leaves))
+        header = push.BundleHeader(cluster_id=self.cluster, environment=self.environment, version=version, schema=1, leaf_count=LEAVES,
+                                   resource_count=sum(len(bundle.Leaf.FromString(d).resources) for d in leaves.values() if d),
+                                   total_bytes=sum(len(d) for d in leaves.values()), empty_is_intended=not leaves,
+                                   routes=sum(1 for d in leaves.values() for r in bundle.Leaf.FromString(d).resources if r.type == "route"))
+        for name, value in changes.items():
+            if name == "version":
+                header.version.CopyFrom(value)
+            else:
+                setattr(header, name, value)
+        nonce = os.urandom(16)
+        offer = push.Offer(nonce=nonce, header=push.SignedHeader(header=header.SerializeToString(deterministic=True)), hold=hold,
+                           leaves=[push.LeafRef(index=i, hash=leaf_hash(d), size=len(d)) for i, d in sorted(leaves.items())],
+                           total_bytes=header.total_bytes, apply_deadline_ms=60000)
+        if inline:
+            offer.inline_encoding = "identity"
+            offer.inline_leaves.extend(push.InlineLeaf(index=i, data=d, raw_size=len(d)) for i, d in sorted(leaves.items()))
+        self.send(offer=offer)
+        return nonce, header.version
+
+
+def pieces(want, data, size=256 * 1024):
+    for at in range(0, len(data), size):
+        piece = data[at:at + size]
+        yield push.Chunk(hash=want, encoding="identity", raw_size=len(data), data=piece, offset=at, piece_size=len(piece))
