@@ -251,3 +251,118 @@ def pieces(want, data, size=256 * 1024):
     for at in range(0, len(data), size):
         piece = data[at:at + size]
         yield push.Chunk(hash=want, encoding="identity", raw_size=len(data), data=piece, offset=at, piece_size=len(piece))
+
+
+class FakeNode:
+    """A data plane played by the test: enrols with its own key, subscribes, verifies what it fetches, answers as told."""
+
+    def __init__(self, cp, environment, name):
+        self.cp, self.name, self.environment = cp, name, environment
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.enrolled = self.enroll(cp.join_token(environment))
+        self.inbox, self.outbox, self.leaves, self.sequence = queue.Queue(), queue.Queue(), {}, 0
+
+    def csr(self, key=None):
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "whatever it says")])
+        return x509.CertificateSigningRequestBuilder().subject_name(name).sign(key or self.key, hashes.SHA256()).public_bytes(
+            serialization.Encoding.DER)
+
+    def roots(self):
+        return (self.cp.state / "ca.crt").read_bytes()
+
+    def target(self):
+        return f"localhost:{self.cp.push.rsplit(':', 1)[1]}"
+
+    def enroll(self, token, name=None):
+        with grpc.secure_channel(self.target(), grpc.ssl_channel_credentials(self.roots())) as channel:
+            call = channel.unary_unary("/sluice.push.v1.EnrollService/Enroll", push.EnrollRequest.SerializeToString,
+                                       push.EnrollResponse.FromString)
+            return call(push.EnrollRequest(join_token=token, csr_der=self.csr(), node_id=name or self.name), timeout=PATIENCE)
+
+    def channel(self):
+        chain = b"".join(pem(x509.load_der_x509_certificate(c)) for c in self.enrolled.chain_der)
+        return grpc.secure_channel(self.target(), grpc.ssl_channel_credentials(self.roots(), pem(self.key), chain))
+
+    def __enter__(self):
+        self.connection = self.channel()
+        sync = self.connection.stream_stream("/sluice.push.v1.ConfigService/Sync", push.DpMessage.SerializeToString, push.CpMessage.FromString)
+        self.stream = sync(iter(self.outbox.get, None))
+
+        def read():
+            try:
+                for message in self.stream:
+                    self.inbox.put(message)
+                self.inbox.put(None)
+            except grpc.RpcError as e:
+                self.inbox.put(e)
+        self.reader = threading.Thread(target=read, daemon=True)
+        self.reader.start()
+        return self
+
+    def __exit__(self, *_):
+        self.outbox.put(None)
+        self.connection.close()
+        self.reader.join(PATIENCE)
+
+    def send(self, **body):
+        self.sequence += 1
+        self.outbox.put(push.DpMessage(seq=self.sequence, **body))
+
+    def hello(self, active=None, **changes):
+        fields = {"cluster_id": self.enrolled.cluster_id, "node_id": self.enrolled.node_id, "instance_id": os.urandom(16),
+                  "environment": self.enrolled.environment, "software_version": "0.1.0", "schema_min": 1, "schema_max": 1,
+                  "capabilities": ["delta.v1", "zstd"], "workers": 1, "active": active,
+                  "limits": push.Limits(max_bundle_bytes=1 << 30, max_chunk_bytes=262144, max_routes=1000000), **changes}
+        self.send(hello=push.Hello(**fields))
+
+    def receive(self, kind):
+        while True:
+            message = self.inbox.get(timeout=PATIENCE)
+            if isinstance(message, grpc.RpcError):
+                raise message
+            assert message is not None, f"the stream ended while waiting for {kind}"
+            have = message.WhichOneof("body")
+            if have == kind:
+                return getattr(message, have)
+            assert have == "ping", f"{have} came instead of {kind}: {message}"
+
+    def ack(self, offer, phase):
+        self.send(ack=push.Ack(nonce=offer.nonce, version=header(offer).version, phase=phase, workers_active=1))
+
+    def nack(self, offer, code, kind="", key="", message="", retryable=False):
+        self.send(nack=push.Nack(nonce=offer.nonce, rejected=header(offer).version, status=push.Status(code=3, message=message),
+                                 errors=[push.ConfigError(code=code, resource_type=kind, resource_key=key, message=message, retryable=retryable)]))
+
+    def fetch(self, version, want):
+        """Missing leaves by hash, each proven."""
+        call = self.connection.unary_stream("/sluice.push.v1.ConfigService/FetchChunks", push.FetchChunksRequest.SerializeToString,
+                                            push.Chunk.FromString)
+        found = {}
+        for chunk in call(push.FetchChunksRequest(version=version, want=want, accept_encoding=["identity"]), timeout=PATIENCE):
+            assert chunk.encoding == "identity" and len(chunk.data) == chunk.piece_size <= 262144
+            assert chunk.offset == len(found.get(chunk.hash, b""))
+            found[chunk.hash] = found.get(chunk.hash, b"") + chunk.data
+        for hash_, data in found.items():
+            assert leaf_hash(data) == hash_
+        return found
+
+    def take(self, offer):
+        """Brings self.leaves to the offered root, fetching only what is missing; the root must come out right."""
+        leaves = dict(self.leaves) if offer.HasField("base_version") else {}
+        held = {leaf_hash(d): d for d in self.leaves.values()}
+        inline = {i.index: i.data for i in offer.inline_leaves} if offer.inline_encoding == "identity" else {}
+        want = [r.hash for r in offer.leaves if r.hash and r.hash not in held and r.index not in inline]
+        held.update(self.fetch(header(offer).version, want) if want else {})
+        for ref in offer.leaves:
+            if ref.hash:
+                leaves[ref.index] = inline.get(ref.index) or held[ref.hash]
+                assert leaf_hash(leaves[ref.index]) == ref.hash and len(leaves[ref.index]) == ref.size
+            else:
+                leaves.pop(ref.index, None)
+        assert root_hash(leaves) == header(offer).version.root
+        self.leaves = leaves
+        return len(want)
+
+
+def header(offer):
+    return push.BundleHeader.FromString(offer.header.header)
