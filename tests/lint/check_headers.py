@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from tree import sources
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
@@ -17,9 +19,7 @@ def main():
     plane = {"common": ["-Icommon"],
              "dataplane": ["-Icommon", "-Idataplane", f"-I{a.gen}/nanopb"],
              "controlplane": ["-Icommon", "-Icontrolplane", f"-I{a.gen}/protobuf-c", f"-I{a.gen}"]}
-    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "common", "dataplane", "controlplane"],
-                           cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    headers = [f for f in files if f.endswith(".h") and "/tbl/" not in f and os.path.exists(os.path.join(ROOT, f))]
+    headers = [f for f in sources() if f.endswith(".h") and "/tbl/" not in f]
 
     def check(path):
         command = a.cc.split() + ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",

@@ -2,8 +2,9 @@
 """Includes run one way: fails on every #include that tests/lint/layers.txt does not allow."""
 import os
 import re
-import subprocess
 import sys
+
+from tree import sources
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 LIBRARIES = ("<openssl/", "<event2/", "<nghttp2/", "<yaml.h", "<sqlite3.h", "<protobuf-c/", "<pb", "<zstd", "<ares")
@@ -36,10 +37,8 @@ def target(name, top):
 
 def main():
     table, errors = rules(), []
-    files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "common", "dataplane", "controlplane"],
-                           cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
-    sources = [f for f in files if f.endswith((".c", ".h")) and os.path.exists(os.path.join(ROOT, f))]
-    for path in sources:
+    files = sources()
+    for path in files:
         room, top = os.path.dirname(path), path.split("/")[0]
         if room not in table:
             errors.append(f"{path}: room {room} is not in layers.txt")
@@ -57,7 +56,7 @@ def main():
             if want is None or want == room or want in table[room]:
                 continue
             errors.append(f"{path}:{line}: {room} may not include {m.group(2)} ({want})")
-    print("\n".join(errors) if errors else f"layers: {len(sources)} files, includes run one way")
+    print("\n".join(errors) if errors else f"layers: {len(files)} files, includes run one way")
     return 1 if errors else 0
 
 
