@@ -18,6 +18,12 @@ UNIT_COMMON += \
 
 UNIT_DATAPLANE :=
 
+# snapshot, router, loader
+UNIT_DATAPLANE += \
+	tests/unit/dataplane/router/test_router.c \
+	tests/unit/dataplane/router/test_router_model.c \
+	tests/unit/dataplane/snapshot/test_snap.c
+
 UNIT_CONTROLPLANE :=
 
 UNIT_CONTROLPLANE += \
