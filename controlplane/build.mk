@@ -37,3 +37,36 @@ CONTROLPLANE_SRCS += \
 	controlplane/push/push_core_node.c \
 	controlplane/push/push_core_roll.c \
 	controlplane/push/push_core_view.c
+
+# --- the command line
+CONTROLPLANE_SRCS += \
+	controlplane/cpctl/cpctl_api.c \
+	controlplane/cpctl/cpctl_apply.c \
+	controlplane/cpctl/cpctl_change.c \
+	controlplane/cpctl/cpctl_completion.c \
+	controlplane/cpctl/cpctl_completion_fish.c \
+	controlplane/cpctl/cpctl_completion_zsh.c \
+	controlplane/cpctl/cpctl_config.c \
+	controlplane/cpctl/cpctl_config_write.c \
+	controlplane/cpctl/cpctl_delete.c \
+	controlplane/cpctl/cpctl_documents.c \
+	controlplane/cpctl/cpctl_files.c \
+	controlplane/cpctl/cpctl_get.c \
+	controlplane/cpctl/cpctl_help.c \
+	controlplane/cpctl/cpctl_history.c \
+	controlplane/cpctl/cpctl_http.c \
+	controlplane/cpctl/cpctl_http_link.c \
+	controlplane/cpctl/cpctl_json.c \
+	controlplane/cpctl/cpctl_kind.c \
+	controlplane/cpctl/cpctl_list.c \
+	controlplane/cpctl/cpctl_main.c \
+	controlplane/cpctl/cpctl_out.c \
+	controlplane/cpctl/cpctl_parse.c \
+	controlplane/cpctl/cpctl_rollout.c \
+	controlplane/cpctl/cpctl_say.c \
+	controlplane/cpctl/cpctl_stage.c \
+	controlplane/cpctl/cpctl_table.c \
+	controlplane/cpctl/cpctl_token.c \
+	controlplane/cpctl/cpctl_validate.c \
+	controlplane/cpctl/cpctl_version.c \
+	controlplane/cpctl/cpctl_watch.c
