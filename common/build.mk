@@ -44,8 +44,11 @@ COMMON_SRCS += \
 	common/bundle/wire.c
 # text: pure
 COMMON_SRCS += \
+	common/text/b64.c \
+	common/text/date.c \
 	common/text/json.c \
 	common/text/json_lex.c \
 	common/text/json_read.c \
 	common/text/json_write.c \
+	common/text/uri.c \
 	common/text/utf8.c

@@ -10,7 +10,8 @@ UNIT_COMMON += \
 # http and text: parsers
 UNIT_COMMON += \
 	tests/unit/common/http/test_h1_request.c \
-	tests/unit/common/text/test_json.c
+	tests/unit/common/text/test_json.c \
+	tests/unit/common/text/test_text.c
 
 # bundle
 UNIT_COMMON += \
