@@ -9,7 +9,9 @@ COMMON_SRCS := \
 	common/base/opt.c \
 	common/base/random.c \
 	common/base/secret.c \
-	common/base/vec.c
+	common/base/vec.c \
+	common/net/block.c \
+	common/net/wheel.c
 
 COMMON_SRCS += \
 	common/net/graveyard.c \

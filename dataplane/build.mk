@@ -1,10 +1,23 @@
 DATAPLANE_SRCS := \
+	dataplane/connection/connection.c \
+	dataplane/connection/h1c.c \
+	dataplane/connection/h1c_out.c \
+	dataplane/exchange/exchange.c \
+	dataplane/exchange/exchange_body.c \
+	dataplane/exchange/exchange_reply.c \
+	dataplane/exchange/exchange_state.c \
 	dataplane/integration/integration_http_proxy.c \
 	dataplane/integration/integration_http_proxy_conf.c \
 	dataplane/integration/integration_mock.c \
 	dataplane/integration/integration_mock_conf.c \
 	dataplane/integration/integration_mock_parse.c \
-	dataplane/integration/integration_reg.c
+	dataplane/integration/integration_reg.c \
+	dataplane/upstream/upstream_call.c \
+	dataplane/upstream/upstream_dns.c \
+	dataplane/upstream/upstream_h1.c \
+	dataplane/upstream/upstream_lb.c \
+	dataplane/upstream/upstream_pool.c \
+	dataplane/upstream/upstream_set.c
 
 # snapshot, router: pure
 DATAPLANE_SRCS += \
