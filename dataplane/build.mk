@@ -28,3 +28,7 @@ DATAPLANE_SRCS += \
 	dataplane/router/router_template.c \
 	dataplane/snapshot/snap.c \
 	dataplane/snapshot/snap_intern.c
+
+DATAPLANE_SRCS += \
+	dataplane/sync/sync_core.c \
+	dataplane/sync/sync_core_offer.c

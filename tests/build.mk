@@ -36,6 +36,10 @@ UNIT_CONTROLPLANE += \
 	tests/unit/controlplane/diag/test_diag.c \
 	tests/unit/controlplane/yaml/test_yml.c
 
+# What needs both planes: their state machines joined in one program. The only place where both may be included.
+UNIT_PLANES := \
+	tests/unit/planes/test_push_sim.c
+
 # Fuzz targets: tests/fuzz/<room>/fz_<name>.c with LLVMFuzzerTestOneInput, corpus in tests/fuzz/corpus/<name>/.
 FUZZ_COMMON :=
 FUZZ_DATAPLANE :=
@@ -46,7 +50,7 @@ FUZZ_CONTROLPLANE += \
 
 UNIT_BIN := $(OUT)/tests
 UNIT_PROGRAMS := $(UNIT_BIN)/unit_common $(if $(UNIT_DATAPLANE),$(UNIT_BIN)/unit_dataplane) \
-	$(if $(UNIT_CONTROLPLANE),$(UNIT_BIN)/unit_controlplane)
+	$(if $(UNIT_CONTROLPLANE),$(UNIT_BIN)/unit_controlplane) $(UNIT_BIN)/unit_planes
 CHECK_CFLAGS = $(shell $(PKG_CONFIG) --cflags check)
 
 # $(1): folder, $(2): list of test sources, $(3): include flags, $(4): libraries
@@ -68,6 +72,7 @@ endef
 $(eval $(call unit_program,common,$(UNIT_COMMON),$(INC_COMMON),$(OUT)/libcommon.a,))
 $(eval $(call unit_program,dataplane,$(UNIT_DATAPLANE),$(INC_DATAPLANE),$(OUT)/libdataplane.a $(OUT)/libcommon.a,$(NANOPB_LIBS)))
 $(eval $(call unit_program,controlplane,$(UNIT_CONTROLPLANE),$(INC_CONTROLPLANE),$(OUT)/libcontrolplane.a $(OUT)/libcommon.a,$$(PKG_CONTROLPLANE)))
+$(eval $(call unit_program,planes,$(UNIT_PLANES),$(INC_CONTROLPLANE) -Idataplane -I$(GEN)/nanopb,$(OUT)/libcontrolplane.a $(OUT)/libdataplane.a $(OUT)/libcommon.a,$(NANOPB_LIBS) $$(PKG_CONTROLPLANE)))
 
 .PHONY: unit
 unit: $(UNIT_PROGRAMS)

@@ -144,11 +144,14 @@ uint16_t push_port(const struct push_server *ps);
 void push_ready(struct push_server *ps);
 
 /* At start, before push_ready, for each environment that the store knows: what was live, and the head if it had not
- * reached its end (pending) or had failed. Bundles are referenced. live may be NULL. failure may be NULL. */
-MUST_USE int push_load(struct push_server *ps, struct bundle *live, struct bundle *pending, struct err *e);
+ * reached its end (pending) or had failed. Bundles are referenced; either may be NULL, as failure.
+ * expected_nodes: how many nodes the store saw there lately. Until so many are back, or 15 s have passed, nothing becomes
+ * live: a restart must not decide with the first node that comes back. 0: nobody is waited for. */
+MUST_USE int push_load(struct push_server *ps, struct bundle *live, struct bundle *pending, uint32_t expected_nodes,
+                       struct err *e);
 MUST_USE int push_load_failed(struct push_server *ps, const char *environment, const struct bundle_version *version,
                               const struct push_failure *failure, struct err *e);
-/* A new head of b->environment; b is referenced. first_load: it was live before a restart (as push_load(b, NULL)).
+/* A new head of b->environment; b is referenced. first_load: it was live before a restart (as push_load(b, NULL, 0)).
  * -ERR_CONFLICT: not newer than what is live or pending. */
 MUST_USE int push_publish(struct push_server *ps, struct bundle *b, bool first_load, struct err *e);
 

@@ -77,6 +77,7 @@ static struct slice id_key(const uint64_t *id)
 static void connection_end(struct push_core *c, struct push_connection *conn, bool graceful)
 {
     (void)map_del(&c->connections, id_key(&conn->id));
+    list_remove(&conn->link);
     if (conn->node != NULL)
         push_node_gone(c, conn->node, graceful);
     free(conn);
@@ -106,8 +107,10 @@ static void on_opened(struct push_core *c, const struct push_event *event)
         snprintf(conn->address, sizeof(conn->address), "%s", event->u.opened.address);
         conn->not_after = event->u.opened.not_after;
         conn->opened_ms = conn->heard_ms = conn->pinged_ms = c->now.mono_ms;
-        if (map_put(&c->connections, id_key(&conn->id), conn, NULL) == 0)
+        if (map_put(&c->connections, id_key(&conn->id), conn, NULL) == 0) {
+            list_append(&c->all_connections, &conn->link);
             return;
+        }
     }
     free(conn);
     a = push_act(c, PUSH_DO_CLOSE, event->connection);
@@ -149,8 +152,7 @@ static void on_message(struct push_core *c, struct push_connection *conn, const 
 
 /* ---- time ---------------------------------------------------------------------------------------------------------------- */
 
-/* False: it was closed. */
-static bool tick_connection(struct push_core *c, struct push_connection *conn)
+static void tick_connection(struct push_core *c, struct push_connection *conn)
 {
     uint64_t now = c->now.mono_ms;
     const struct bundle *live;
@@ -158,18 +160,18 @@ static bool tick_connection(struct push_core *c, struct push_connection *conn)
 
     if (conn->node == NULL && now >= conn->opened_ms + PROTOCOL_HELLO_MS) {
         push_close(c, conn, PUSH_CLOSE_DEADLINE, "no Hello in time");
-        return false;
+        return;
     }
     if (now >= conn->heard_ms + PROTOCOL_DEAD_MS) {
         push_close(c, conn, PUSH_CLOSE_DEADLINE, "the node is silent");
-        return false;
+        return;
     }
     if (conn->not_after != 0 && c->now.wall_ms / 1000 >= conn->not_after) {
         push_close(c, conn, PUSH_CLOSE_UNAUTHENTICATED, "the certificate has expired");
-        return false;
+        return;
     }
     if (conn->node == NULL || now < conn->pinged_ms + PROTOCOL_PING_MS)
-        return true;
+        return;
     conn->pinged_ms = now;
     live = conn->node->environment->live;
     a = push_act(c, PUSH_DO_PING, conn->id);
@@ -177,28 +179,27 @@ static bool tick_connection(struct push_core *c, struct push_connection *conn)
         a->has_version = true;
         a->version = live->version;
     }
-    return true;
 }
 
 static void on_tick(struct push_core *c)
 {
-    struct slice key;
-    size_t at = 0;
-    void *value;
+    for (struct list *l = c->all_connections.next; l != &c->all_connections;) {
+        struct push_connection *conn = CONTAINER_OF(l, struct push_connection, link);
 
-    while (map_next(&c->connections, &at, &key, &value)) {
-        /* A connection that is closed leaves the map, so the walk starts again; each start closes at least one. */
-        if (!tick_connection(c, value))
-            at = 0;
+        l = l->next;
+        tick_connection(c, conn);
     }
-    for (at = 0; map_next(&c->nodes, &at, &key, &value);) {
-        struct push_node *n = value;
+    for (struct list *l = c->all_environments.next; l != &c->all_environments; l = l->next) {
+        struct push_environment *env = CONTAINER_OF(l, struct push_environment, link);
 
-        if (n->connection != NULL && n->retries > 0 && !n->offer.inflight)
-            push_node_advance(c, n);
+        for (struct list *k = env->nodes.next; k != &env->nodes; k = k->next) {
+            struct push_node *n = CONTAINER_OF(k, struct push_node, link);
+
+            if (n->connection != NULL && n->retries > 0 && !n->offer.inflight)
+                push_node_advance(c, n);
+        }
+        push_roll_check(c, env);
     }
-    for (at = 0; map_next(&c->environments, &at, &key, &value);)
-        push_roll_check(c, value);
 }
 
 static void emit_changes(struct push_core *c)
@@ -248,16 +249,15 @@ void push_core_step(struct push_core *c, const struct push_event *event, struct 
 void push_core_disconnect(struct push_core *c, const char *node_id, const char *reason, struct push_now now,
                           struct push_actions *out)
 {
-    struct slice key;
-    size_t at = 0;
-    void *value;
+    struct list *l = c->all_connections.next;
 
     push_core_begin(c, now, out);
-    while (map_next(&c->nodes, &at, &key, &value)) {
-        struct push_node *n = value;
+    while (l != &c->all_connections) {
+        struct push_connection *conn = CONTAINER_OF(l, struct push_connection, link);
 
-        if (n->connection != NULL && strcmp(n->view.id, node_id) == 0)
-            push_close(c, n->connection, PUSH_CLOSE_DENIED, reason);
+        l = l->next;
+        if (conn->node != NULL && strcmp(conn->node->view.id, node_id) == 0)
+            push_close(c, conn, PUSH_CLOSE_DENIED, reason);
     }
     push_core_end(c);
 }
@@ -284,6 +284,8 @@ int push_core_new(const struct push_core_options *o, struct push_core **out)
     map_init(&c->connections);
     map_init(&c->nodes);
     map_init(&c->environments);
+    list_init(&c->all_connections);
+    list_init(&c->all_environments);
     list_init(&c->dirty);
     *out = c;
     return 0;
@@ -327,6 +329,7 @@ struct push_environment *push_environment_get(struct push_core *c, const char *n
         free(env);
         return NULL;
     }
+    list_append(&c->all_environments, &env->link);
     return env;
 }
 

@@ -25,7 +25,7 @@ struct push_core_options {
     uint32_t activate_deadline_ms;   /* after it, nodes that have not swapped are lagging */
     uint32_t supersede_ms;           /* a pending head may be replaced by newer ones for so long; then it finishes first */
     uint32_t lost_ms;                /* a node that vanished while it was building is waited for so long */
-    uint32_t settle_ms;              /* after push_load, nodes get this time to come back before "no node is connected" counts */
+    uint32_t settle_ms;              /* after push_load, the expected nodes get this time to come back before anything is decided */
 };
 
 enum push_event_type {
@@ -124,8 +124,8 @@ void push_core_step(struct push_core *c, const struct push_event *event, struct 
 /* As push.h says of push_publish and push_load. */
 MUST_USE int push_core_publish(struct push_core *c, struct bundle *b, struct push_now now, struct push_actions *out,
                                struct err *e);
-MUST_USE int push_core_load(struct push_core *c, struct bundle *live, struct bundle *pending, struct push_now now,
-                            struct push_actions *out, struct err *e);
+MUST_USE int push_core_load(struct push_core *c, struct bundle *live, struct bundle *pending, uint32_t expected_nodes,
+                            struct push_now now, struct push_actions *out, struct err *e);
 MUST_USE int push_core_load_failed(struct push_core *c, const char *environment, const struct bundle_version *version,
                                    const struct push_failure *failure, struct push_now now, struct err *e);
 /* Closes the node's stream, if it has one. */

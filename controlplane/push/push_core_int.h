@@ -5,6 +5,7 @@
 #include "push/push_core.h"
 
 struct push_connection {
+    struct list link;                /* of the core, oldest first */
     uint64_t id;
     char cluster[PROTOCOL_CLUSTER], environment[PROTOCOL_ENVIRONMENT], name[PROTOCOL_NODE], address[64];
     int64_t not_after;
@@ -55,6 +56,7 @@ struct push_recent {
 };
 
 struct push_environment {
+    struct list link;                /* of the core, oldest first */
     char name[PROTOCOL_ENVIRONMENT];
     enum push_state state;
     struct bundle *live;             /* what nodes are to serve; NULL: nothing yet */
@@ -67,7 +69,8 @@ struct push_environment {
     struct push_failure failure;
     uint64_t chain_ms;               /* when the first of the heads that replaced each other came */
     uint64_t deadline_ms;            /* of head's building, then of swapping */
-    uint64_t settle_ms;
+    uint64_t settle_ms;              /* after a restart: until then expected nodes are waited for */
+    uint32_t expected;
     int64_t since_ms;
     struct list nodes;
     struct list dirty;               /* on core->dirty: a CHANGED is due */
@@ -79,6 +82,7 @@ struct push_core {
     struct map connections;          /* id -> push_connection */
     struct map nodes;                /* key -> push_node */
     struct map environments;         /* name -> push_environment */
+    struct list all_connections, all_environments; /* walks go over these: maps have no order */
     struct list dirty;
     struct push_now now;
     struct push_actions *out;        /* of the step that runs */

@@ -172,6 +172,9 @@ void push_node_advance(struct push_core *c, struct push_node *n)
     if (n->connection == NULL)
         return;
     judge_ahead(c, n);
+    if (n->offer.inflight && n->offer.hold && !n->offer.activated && !(env->live != NULL && offer_is(n, env->live)) &&
+        !(env->head != NULL && offer_is(n, env->head)))
+        push_node_withdraw(c, n, "a newer one is live"); /* it lagged so long that nobody will activate it */
     if (n->offer.inflight)
         return;
     if (env->live != NULL && is_offerable(c, n, env->live))

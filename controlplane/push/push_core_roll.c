@@ -172,11 +172,15 @@ static void check_pending(struct push_core *c, struct push_environment *env)
 
     if (!count_nodes(c, env, &t))
         return;
+    if (t.connected >= env->expected || c->now.mono_ms >= env->settle_ms)
+        env->expected = 0;
     if (t.is_served)
         commit(c, env);
+    else if (env->expected > 0)
+        return;
     else if (t.connected > 0 && t.built > 0 && (late || (t.built == t.connected && !t.lost)))
         commit(c, env);
-    else if (t.connected == 0 && c->now.mono_ms >= env->settle_ms && (late || !t.lost_long))
+    else if (t.connected == 0 && (late || !t.lost_long))
         commit(c, env);
 }
 
@@ -268,8 +272,8 @@ int push_core_publish(struct push_core *c, struct bundle *b, struct push_now now
     return 0;
 }
 
-int push_core_load(struct push_core *c, struct bundle *live, struct bundle *pending, struct push_now now,
-                   struct push_actions *out, struct err *e)
+int push_core_load(struct push_core *c, struct bundle *live, struct bundle *pending, uint32_t expected_nodes,
+                   struct push_now now, struct push_actions *out, struct err *e)
 {
     struct bundle *any = live != NULL ? live : pending;
     struct push_environment *env;
@@ -279,14 +283,15 @@ int push_core_load(struct push_core *c, struct bundle *live, struct bundle *pend
     env = push_environment_get(c, any->environment, true);
     if (env == NULL)
         return err_set(e, ERR_LIMIT, "more than %u environments", PUSH_ENVIRONMENTS_MAX);
-    if (newest(env) != NULL && bundle_version_cmp(&any->version, newest(env)) <= 0)
+    if (env->live != NULL || env->head != NULL || env->next != NULL)
         return err_set(e, ERR_CONFLICT, "%s is loaded already", env->name);
     push_core_begin(c, now, out);
     env->settle_ms = now.mono_ms + c->o.settle_ms;
+    env->expected = expected_nodes;
     env->chain_ms = now.mono_ms;
     if (live != NULL) {
         set_live(env, bundle_ref(live));
-        set_state(c, env, PUSH_LIVE);
+        set_state(c, env, env->has_failed ? PUSH_FAILED : PUSH_LIVE);
     }
     if (pending != NULL)
         begin(c, env, bundle_ref(pending));
