@@ -9,7 +9,10 @@ UNIT_COMMON += \
 
 # http and text: parsers
 UNIT_COMMON += \
+	tests/unit/common/http/test_h1_chunk.c \
 	tests/unit/common/http/test_h1_request.c \
+	tests/unit/common/http/test_h1_response.c \
+	tests/unit/common/http/test_http.c \
 	tests/unit/common/text/test_json.c \
 	tests/unit/common/text/test_text.c
 
