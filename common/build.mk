@@ -15,10 +15,22 @@ COMMON_SRCS := \
 
 COMMON_SRCS += \
 	common/net/graveyard.c \
+	common/net/grpc_call.c \
+	common/net/grpc_client.c \
+	common/net/grpc_flow.c \
+	common/net/grpc_link.c \
+	common/net/grpc_server.c \
+	common/net/grpc_server_call.c \
+	common/net/grpc_wire.c \
+	common/net/h2.c \
+	common/net/h2_session.c \
+	common/net/h2_stream.c \
 	common/net/listener.c \
 	common/net/mailbox.c \
+	common/net/resolve.c \
 	common/net/sock.c \
-	common/net/tlsctx.c
+	common/net/tlsctx.c \
+	common/net/xport.c
 
 COMMON_SRCS += \
 	common/crypto/cert.c \

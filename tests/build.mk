@@ -5,7 +5,11 @@ UNIT_COMMON := \
 
 UNIT_COMMON += \
 	tests/unit/common/crypto/test_cert.c \
-	tests/unit/common/crypto/test_digest.c
+	tests/unit/common/crypto/test_digest.c \
+	tests/unit/common/net/grpc_echo.c \
+	tests/unit/common/net/test_grpc.c \
+	tests/unit/common/net/test_grpc_wire.c \
+	tests/unit/common/net/test_net.c
 
 # http and text: parsers
 UNIT_COMMON += \

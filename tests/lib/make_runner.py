@@ -3,7 +3,7 @@
 import os
 import sys
 
-names = [os.path.splitext(os.path.basename(p))[0] for p in sys.argv[1:]]
+names = [os.path.splitext(os.path.basename(p))[0] for p in sys.argv[1:] if os.path.basename(p).startswith("test_")]
 print("#include <check.h>\n#include <stdlib.h>\n")
 for n in names:
     print(f"Suite *{n}_suite(void);")
