@@ -48,7 +48,11 @@ UNIT_PLANES := \
 	tests/unit/planes/test_push_sim.c
 
 # Fuzz targets: tests/fuzz/<room>/fz_<name>.c with LLVMFuzzerTestOneInput, corpus in tests/fuzz/corpus/<name>/.
-FUZZ_COMMON :=
+FUZZ_COMMON := \
+	tests/fuzz/http/fz_h1_chunk.c \
+	tests/fuzz/http/fz_h1_request.c \
+	tests/fuzz/http/fz_h1_response.c \
+	tests/fuzz/text/fz_json.c
 FUZZ_DATAPLANE :=
 FUZZ_CONTROLPLANE :=
 
