@@ -32,3 +32,14 @@ DATAPLANE_SRCS += \
 DATAPLANE_SRCS += \
 	dataplane/sync/sync_core.c \
 	dataplane/sync/sync_core_offer.c
+
+# loader: bundles to snapshots
+DATAPLANE_SRCS += \
+	dataplane/loader/loader_build.c \
+	dataplane/loader/loader_check.c \
+	dataplane/loader/loader_decode.c \
+	dataplane/loader/loader_error.c \
+	dataplane/loader/loader_plan.c \
+	dataplane/loader/loader_stage.c \
+	dataplane/loader/loader_upstream.c \
+	dataplane/loader/loader_wire.c

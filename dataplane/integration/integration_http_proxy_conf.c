@@ -103,16 +103,21 @@ static int mapped_param(struct integration_build *b, const struct def_integratio
 static int split_pieces(struct integration_build *b, const struct def_integration *def, struct slice target,
                         struct proxy_conf *conf, struct err *e)
 {
-    struct proxy_piece *pieces = arena_calloc(b->arena, PIECES_MAX, sizeof(*pieces));
-    size_t at = 0, n = 0;
+    struct proxy_piece *pieces;
+    size_t at = 0, n = 0, room = 1;
     bool in_query = false;
 
+    for (size_t i = 0; i < target.n && room < PIECES_MAX; i++)
+        room += target.p[i] == '{' ? 2 : 0;
+    if (room > PIECES_MAX)
+        room = PIECES_MAX;
+    pieces = arena_calloc(b->arena, room, sizeof(*pieces));
     if (pieces == NULL)
         return err_set(e, ERR_NOMEM, "uri");
     while (at < target.n) {
         size_t end = at;
 
-        if (n == PIECES_MAX)
+        if (n == room)
             return fail(b, e, "too many parameters", target);
         if (target.p[at] == '{') {
             const char *close = memchr(target.p + at, '}', target.n - at);

@@ -16,6 +16,7 @@
 #include "base/slice.h"
 #include "bundle/bundle.h"
 
+struct def_pair;        /* snapshot/snap_def.h */
 struct integration_ops; /* exchange/exchange_ops.h */
 struct filter_ops;      /* exchange/exchange_ops.h */
 struct router;          /* router/router.h */
@@ -61,7 +62,9 @@ struct snap_stage {
     const struct slice *hosts;       /* lower case; none: every host */
     size_t n_hosts;
     bool aws;                        /* compatibility: aws */
-    uint64_t payload_limit;          /* bytes of a request body */
+    uint64_t payload_limit;          /* bytes of a request body; 0: the default */
+    const struct def_pair *variables;
+    size_t n_variables;
     const struct router *router;
 };
 
@@ -74,7 +77,7 @@ struct snap_route {
     uint16_t n_params;
     bool greedy;                     /* the last parameter takes the rest of the path */
     uint32_t id;                     /* stable number of (api, stage, method, path): for metrics; small and dense */
-    uint64_t payload_limit;
+    uint64_t payload_limit;          /* 0: the default */
     const struct snap_integration *integration;
     const struct snap_step *steps;
     uint16_t n_steps;
@@ -98,7 +101,7 @@ struct snap_part {
     size_t n_implied;
     const struct snap_use *uses;     /* each name once */
     size_t n_uses;
-    const struct snap_route *routes; /* sorted by key */
+    const struct snap_route *routes; /* in the order of the bundle's leaves */
     size_t n_routes;
 };
 
