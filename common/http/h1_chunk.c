@@ -237,7 +237,7 @@ int h1_parse_trailers(struct slice section, struct h1_header *headers, uint32_t 
 
     if (section.n == 0)
         return 0;
-    rc = h1_cut_fields(&p, section.p + section.n, headers, cap < UINT16_MAX ? cap : UINT16_MAX, &h, &seen);
+    rc = h1_cut_fields(section.p, &p, section.p + section.n, headers, cap < UINT16_MAX ? cap : UINT16_MAX, &h, &seen);
     if (rc <= 0)
         return rc == 0 ? -H1_ERR_TRAILER : rc;
     for (uint32_t i = 0; i < h.n_headers; i++)

@@ -208,6 +208,10 @@ static void read_connection_value(struct h1_head *h, struct slice rest, bool *cl
 {
     struct slice item;
 
+    if (LIKELY(slice_eq(rest, SLICE_LIT("keep-alive")))) { /* nearly always exactly this */
+        *keep = true;
+        return;
+    }
     while (http_list_next(&rest, &item)) {
         if (slice_ieq(item, SLICE_LIT("keep-alive")))
             *keep = true;

@@ -11,6 +11,7 @@ struct h1_seen {
 /* Each: 0 or -(enum h1_error). */
 MUST_USE int h1_mean_request(struct h1_head *h, const struct h1_seen *seen);
 MUST_USE int h1_mean_response(struct h1_head *h, const struct h1_seen *seen, enum http_method of_request);
-/* Cuts a head's field lines and its empty line, from *pp: 1 (*pp is behind them), 0 (incomplete), -(enum h1_error). In h1_parse.c. */
-MUST_USE int h1_cut_fields(const char **pp, const char *end, struct h1_header *headers, uint32_t cap, struct h1_head *h,
-                           struct h1_seen *seen);
+/* Cuts a head's field lines and its empty line, from *pp: 1 (*pp is behind them), 0 (incomplete), -(enum h1_error). The bytes from
+ * start to *pp are readable. In h1_parse.c. */
+MUST_USE int h1_cut_fields(const char *start, const char **pp, const char *end, struct h1_header *headers, uint32_t cap,
+                           struct h1_head *h, struct h1_seen *seen);

@@ -156,7 +156,7 @@ static int cut_status_line(const char **pp, const char *end, struct h1_head *h)
     p += 4;
     if (p < end && *p == ' ') {
         from = ++p;
-        p = h1_scan_value(p, end);
+        p = h1_scan_value(from, p, end);
         h->reason = slice_from(from, (size_t)(p - from));
     }
     *pp = p;
@@ -175,12 +175,12 @@ static int name_error(const char *from, const char *stop)
 }
 
 /* One "name: value CRLF". */
-static inline int cut_field(const char **pp, const char *end, struct h1_header *out)
+static inline int cut_field(const char *start, const char **pp, const char *end, struct h1_header *out)
 {
     const char *from = *pp, *p, *v;
     int rc;
 
-    p = h1_scan_name(from, end);
+    p = h1_scan_name(start, from, end);
     if (p == end)
         return MORE;
     if (UNLIKELY(*p != ':' || p == from))
@@ -188,7 +188,7 @@ static inline int cut_field(const char **pp, const char *end, struct h1_header *
     out->name = slice_from(from, (size_t)(p - from));
     for (v = p + 1; v < end && (*v == ' ' || *v == '\t'); v++)
         ;
-    p = h1_scan_value(v, end);
+    p = h1_scan_value(start, v, end);
     *pp = p;
     rc = cut_crlf(pp, end, H1_ERR_HEADER_VALUE);
     if (UNLIKELY(rc != GOOD))
@@ -199,8 +199,8 @@ static inline int cut_field(const char **pp, const char *end, struct h1_header *
     return GOOD;
 }
 
-int h1_cut_fields(const char **pp, const char *end, struct h1_header *headers, uint32_t cap, struct h1_head *h,
-                  struct h1_seen *seen)
+int h1_cut_fields(const char *start, const char **pp, const char *end, struct h1_header *headers, uint32_t cap,
+                  struct h1_head *h, struct h1_seen *seen)
 {
     uint64_t present = 0, twice = 0;
     uint32_t n = 0;
@@ -216,7 +216,7 @@ int h1_cut_fields(const char **pp, const char *end, struct h1_header *headers, u
             break;
         if (UNLIKELY(n == cap))
             return -H1_ERR_HEADERS_MANY;
-        rc = cut_field(pp, end, f);
+        rc = cut_field(start, pp, end, f);
         if (UNLIKELY(rc != GOOD))
             return rc;
         f->id = (uint16_t)http_header_of(f->name);
@@ -274,7 +274,7 @@ int h1_parse_request(const char *p, size_t n, size_t *scanned, const struct h1_l
     rc = cut_request_line(&at, end, limits->target_max, out);
     if (UNLIKELY(rc != GOOD))
         return rc == MORE && n >= limits->head_max ? -H1_ERR_TARGET_LONG : rc;
-    rc = h1_cut_fields(&at, end, out->headers, fields_cap(out, limits), out, &seen);
+    rc = h1_cut_fields(p, &at, end, out->headers, fields_cap(out, limits), out, &seen);
     if (UNLIKELY(rc != GOOD))
         return rc == MORE && n >= limits->head_max ? -H1_ERR_HEAD_LONG : rc;
     rc = h1_mean_request(out, &seen);
@@ -294,7 +294,7 @@ int h1_parse_response(const char *p, size_t n, size_t *scanned, const struct h1_
     reset(out);
     rc = cut_status_line(&at, end, out);
     if (rc == GOOD)
-        rc = h1_cut_fields(&at, end, out->headers, fields_cap(out, limits), out, &seen);
+        rc = h1_cut_fields(p, &at, end, out->headers, fields_cap(out, limits), out, &seen);
     if (UNLIKELY(rc != GOOD))
         return rc == MORE && n >= limits->head_max ? -H1_ERR_HEAD_LONG : rc;
     rc = h1_mean_response(out, &seen, of_request);

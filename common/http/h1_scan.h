@@ -1,6 +1,7 @@
 #pragma once
 /* Private to common/http: find the next byte that ends a part of a head. 16 bytes at a time where the machine can, by table where not.
- * Nothing reads at or behind `end`. */
+ * Nothing reads at or behind `end`. Where a scan takes `start`, the bytes [start, p) are readable too: then the last bytes before `end`
+ * are looked at in one piece that begins before p. */
 #include <stdint.h>
 
 #include "base/slice.h"
@@ -29,20 +30,30 @@ static inline const char *h1_scan_slow(const char *p, const char *end, unsigned 
 #ifdef __SSE2__
 #include <emmintrin.h>
 
-static inline const char *h1_scan_value(const char *p, const char *end)
+/* One bit for each of the 16 bytes at p that no value has. */
+static inline unsigned h1_value_stops(const char *p)
 {
     const __m128i low = _mm_set1_epi8(0x1f), tab = _mm_set1_epi8('\t'), del = _mm_set1_epi8(0x7f);
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, low), x);
+    __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, tab), control), _mm_cmpeq_epi8(x, del));
+
+    return (unsigned)_mm_movemask_epi8(bad);
+}
+
+static inline const char *h1_scan_value(const char *start, const char *p, const char *end)
+{
+    unsigned mask;
 
     for (; end - p >= 16; p += 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(x, low), x);
-        __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(x, tab), control), _mm_cmpeq_epi8(x, del));
-        int mask = _mm_movemask_epi8(bad);
-
+        mask = h1_value_stops(p);
         if (mask != 0)
-            return p + __builtin_ctz((unsigned)mask);
+            return p + __builtin_ctz(mask);
     }
-    return h1_scan_slow(p, end, H1_IN_VALUE);
+    if (p == end || end - start < 16)
+        return h1_scan_slow(p, end, H1_IN_VALUE);
+    mask = h1_value_stops(end - 16) >> (16 - (end - p));
+    return mask != 0 ? p + __builtin_ctz(mask) : end;
 }
 
 static inline const char *h1_scan_target(const char *p, const char *end)
@@ -61,35 +72,45 @@ static inline const char *h1_scan_target(const char *p, const char *end)
     return h1_scan_slow(p, end, H1_IN_TARGET);
 }
 
-/* Fast over letters, digits and '-', which is nearly all names; the table decides on the rest. */
-static inline const char *h1_scan_name(const char *p, const char *end)
+/* One bit for each of the 16 bytes at p that is no letter, digit or '-': nearly all names are made of these. */
+static inline unsigned h1_name_stops(const char *p)
 {
     const __m128i space = _mm_set1_epi8(0x20), dash = _mm_set1_epi8('-');
     /* x - from - 128 is below -128 + count, signed, exactly for the `count` bytes from `from`. */
     const __m128i from_a = _mm_set1_epi8((char)(-'a' - 128)), count_a = _mm_set1_epi8(-128 + 26);
     const __m128i from_0 = _mm_set1_epi8((char)(-'0' - 128)), count_0 = _mm_set1_epi8(-128 + 10);
+    __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i alpha = _mm_cmplt_epi8(_mm_add_epi8(_mm_or_si128(x, space), from_a), count_a);
+    __m128i digit = _mm_cmplt_epi8(_mm_add_epi8(x, from_0), count_0);
+    __m128i good = _mm_or_si128(_mm_or_si128(alpha, digit), _mm_cmpeq_epi8(x, dash));
 
-    while (end - p >= 16) {
-        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i alpha = _mm_cmplt_epi8(_mm_add_epi8(_mm_or_si128(x, space), from_a), count_a);
-        __m128i digit = _mm_cmplt_epi8(_mm_add_epi8(x, from_0), count_0);
-        __m128i good = _mm_or_si128(_mm_or_si128(alpha, digit), _mm_cmpeq_epi8(x, dash));
-        unsigned mask = (unsigned)_mm_movemask_epi8(good) ^ 0xffffu;
+    return (unsigned)_mm_movemask_epi8(good) ^ 0xffffu;
+}
 
-        if (mask == 0) {
-            p += 16;
-            continue;
-        }
-        p += __builtin_ctz(mask);
-        if (*p == ':')
-            return p;
-        break;
+/* The table decides where something other than the common letters comes before the colon. */
+static inline const char *h1_scan_name(const char *start, const char *p, const char *end)
+{
+    unsigned mask = 0;
+
+    for (; end - p >= 16; p += 16) {
+        mask = h1_name_stops(p);
+        if (mask != 0)
+            break;
     }
-    return h1_scan_slow(p, end, H1_IN_TOKEN);
+    if (mask == 0) {
+        if (p == end || end - start < 16)
+            return h1_scan_slow(p, end, H1_IN_TOKEN);
+        mask = h1_name_stops(end - 16) >> (16 - (end - p));
+        if (mask == 0)
+            return end;
+    }
+    p += __builtin_ctz(mask);
+    return *p == ':' ? p : h1_scan_slow(p, end, H1_IN_TOKEN);
 }
 #else
-static inline const char *h1_scan_value(const char *p, const char *end)
+static inline const char *h1_scan_value(const char *start, const char *p, const char *end)
 {
+    (void)start;
     return h1_scan_slow(p, end, H1_IN_VALUE);
 }
 
@@ -98,8 +119,9 @@ static inline const char *h1_scan_target(const char *p, const char *end)
     return h1_scan_slow(p, end, H1_IN_TARGET);
 }
 
-static inline const char *h1_scan_name(const char *p, const char *end)
+static inline const char *h1_scan_name(const char *start, const char *p, const char *end)
 {
+    (void)start;
     return h1_scan_slow(p, end, H1_IN_TOKEN);
 }
 #endif

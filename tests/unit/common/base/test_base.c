@@ -66,7 +66,7 @@ END_TEST
 
 START_TEST(map_against_a_model)
 {
-    static char keys[2000][12];
+    static char keys[2000][24];
     static int present[2000];
     struct map m;
     size_t n = 0;
