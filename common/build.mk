@@ -18,7 +18,10 @@ COMMON_SRCS += \
 	common/net/grpc_call.c \
 	common/net/grpc_client.c \
 	common/net/grpc_flow.c \
+	common/net/grpc_health.c \
 	common/net/grpc_link.c \
+	common/net/grpc_pb.c \
+	common/net/grpc_reflection.c \
 	common/net/grpc_server.c \
 	common/net/grpc_server_call.c \
 	common/net/grpc_wire.c \

@@ -130,3 +130,19 @@ lint: | $(NANOPB_GEN) $(PROTOBUF_C_GEN)
 unit-build: $(UNIT_PROGRAMS)
 test: deps-test
 	$(Q)$(PYTHON) tests/run.py
+
+# ---- interop: stock gRPC clients (python3-grpcio) against our gRPC server ---------------------------
+INTEROP_SERVER := $(UNIT_BIN)/grpc_server
+$(OUT)/obj/tests/interop/%.o: tests/interop/%.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC $<")
+	$(Q)$(CC) $(CPPFLAGS) $(INC_COMMON) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(INTEROP_SERVER): $(call objs,tests/interop/grpc_server.c tests/unit/common/net/grpc_echo.c) $(OUT)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_COMMON)
+
+.PHONY: interop
+interop: $(INTEROP_SERVER)
+	$(Q)$(PYTHON) tests/interop/grpc_interop.py $(INTEROP_SERVER)

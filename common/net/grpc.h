@@ -108,7 +108,7 @@ struct grpc_limits {
     uint32_t keepalive_ms;        /* 0: off. PING when nothing came for so long. gRPC servers want it over 5 minutes */
     uint32_t keepalive_timeout_ms; /* 20000: PING without answer; closed */
     uint32_t control_burst;       /* 2000: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, RST, empty DATA frames at once ... */
-    uint32_t control_rate;        /* 200: ... and a second, beyond one for each DATA frame sent; over it GOAWAY */
+    uint32_t control_rate;        /* 200: ... and a second, beyond what DATA either way earns; over it GOAWAY */
 };
 
 /* ---- server ----------------------------------------------------------------------------------------------------------- */

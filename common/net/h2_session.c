@@ -15,7 +15,10 @@ static struct h2_stream *find(struct h2 *h, int32_t id)
     return nghttp2_session_get_stream_user_data(h->session, id);
 }
 
-/* ---- control frames cost a token each; sent DATA earns some: a peer that takes much data says much ------------------- */
+/* ---- control frames cost a token each; DATA earns some: a peer that takes much data says much --------------------------- */
+
+/* grpcio opens the window for each message that it takes, however small. */
+#define WINDOW_UPDATE_BYTES 16
 
 static void earn(struct h2 *h, double n)
 {
@@ -46,10 +49,12 @@ static int on_begin_frame_cb(nghttp2_session *session, const nghttp2_frame_hd *h
     case NGHTTP2_RST_STREAM:   /* these */
         break;
     case NGHTTP2_DATA:
-        if (hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
+        if (hd->length > 0)
+            earn(h, 1);
+        else if ((hd->flags & NGHTTP2_FLAG_END_STREAM) == 0)
             spend(h);
         break;
-    default:
+    default: /* unknown types do not come here: nghttp2 skips them */
         spend(h);
         break;
     }
@@ -185,7 +190,7 @@ static int on_frame_send_cb(nghttp2_session *session, const nghttp2_frame *frame
     struct h2_stream *s;
 
     if (frame->hd.type == NGHTTP2_DATA && frame->hd.length > 0)
-        earn(h, 1);
+        earn(h, 1 + (double)frame->hd.length / WINDOW_UPDATE_BYTES);
     if (frame->hd.stream_id == 0 || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
         (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
