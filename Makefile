@@ -33,7 +33,8 @@ GEN := build/gen
 BIN := $(if $(filter release,$(CONFIG)),build/bin,$(OUT)/bin)
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
-	-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror)
+	-Wwrite-strings -Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough $(if $(filter 1,$(WERROR)),-Werror) \
+	$(if $(SAN),$(if $(IS_CLANG),,-Wno-format-truncation))
 HARDEN := -fPIE -fstack-protector-strong $(if $(SAN),,$(if $(filter 1,$(DEBUG)),,-D_FORTIFY_SOURCE=2)) \
 	$(if $(IS_CLANG),,-fstack-clash-protection -fcf-protection)
 OPT := $(if $(SAN),-O1 -fno-omit-frame-pointer,$(if $(filter 1,$(DEBUG)),-O0,-O2))
