@@ -59,7 +59,9 @@ static int set(struct opt *o, const char *value, enum opt_source source, const c
         copy = strdup(value);
         if (copy == NULL)
             return err_set(e, ERR_NOMEM, "%s", where);
-        *(const char **)o->out = copy;
+        if (o->source != OPT_FROM_DEFAULT) /* ours, from a source farther away */
+            free(*(char **)o->out);
+        *(char **)o->out = copy;
         break;
     case OPT_FLAG:
         rc = set_flag(o, value, where, e);
