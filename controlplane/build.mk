@@ -70,3 +70,26 @@ CONTROLPLANE_SRCS += \
 	controlplane/cpctl/cpctl_validate.c \
 	controlplane/cpctl/cpctl_version.c \
 	controlplane/cpctl/cpctl_watch.c
+
+CONTROLPLANE_SRCS += \
+	controlplane/admin/admin_answer.c \
+	controlplane/admin/admin_apply.c \
+	controlplane/admin/admin_auth.c \
+	controlplane/admin/admin_call.c \
+	controlplane/admin/admin_conn.c \
+	controlplane/admin/admin_documents.c \
+	controlplane/admin/admin_openapi.c \
+	controlplane/admin/admin_rollouts.c \
+	controlplane/admin/admin_routes.c \
+	controlplane/admin/admin_schemas.c \
+	controlplane/admin/admin_server.c \
+	controlplane/admin/admin_status.c \
+	controlplane/admin/admin_tokens.c \
+	controlplane/admin/trust.c \
+	controlplane/apply/check_child.c \
+	controlplane/apply/committer.c \
+	controlplane/apply/committer_bundle.c \
+	controlplane/apply/committer_load.c \
+	controlplane/control.c \
+	controlplane/control_load.c \
+	controlplane/control_push.c

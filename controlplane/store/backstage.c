@@ -99,7 +99,12 @@ int backstage_new(struct event_base *base, struct store *store, size_t queue_max
 
 int backstage_submit(struct backstage *b, struct backstage_job *job)
 {
-    if (b->closing || b->depth >= b->queue_max)
+    return b->depth >= b->queue_max ? -ERR_LIMIT : backstage_submit_own(b, job);
+}
+
+int backstage_submit_own(struct backstage *b, struct backstage_job *job)
+{
+    if (b->closing)
         return -ERR_LIMIT;
     b->depth++;
     job->next = NULL;

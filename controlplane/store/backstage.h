@@ -24,6 +24,8 @@ MUST_USE int backstage_new(struct event_base *base, struct store *store, size_t 
                            struct err *e);
 /* Loop only. -ERR_LIMIT: the queue is full, the job stays the caller's. */
 MUST_USE int backstage_submit(struct backstage *b, struct backstage_job *job);
+/* For the few jobs that the control plane itself needs done: the bound does not hold for them. -ERR_LIMIT: it is closing. */
+MUST_USE int backstage_submit_own(struct backstage *b, struct backstage_job *job);
 /* Jobs handed in whose done was not called yet. Loop only. */
 size_t backstage_depth(const struct backstage *b);
 /* Runs what is queued to its end, calls every done, joins the thread. Jobs submitted meanwhile are refused. Loop's thread. */

@@ -91,8 +91,9 @@ MUST_USE int store_revision_changes(struct store *s, uint64_t revision, bool wit
                                     struct err *e);
 /* The roots that a revision gave to the environments it changed. */
 MUST_USE int store_revision_roots(struct store *s, uint64_t revision, store_root_cb cb, void *arg, struct err *e);
-/* Everything that existed at a revision, by kind and name. Revision 0 has nothing. */
-MUST_USE int store_documents_at(struct store *s, uint64_t revision, store_document_cb cb, void *arg, struct err *e);
+/* Everything that existed at a revision, by kind and name. Revision 0 has nothing. with_text false: text stays empty. */
+MUST_USE int store_documents_at(struct store *s, uint64_t revision, bool with_text, store_document_cb cb, void *arg,
+                                struct err *e);
 
 /* ---- heads ---------------------------------------------------------------------------------- */
 

@@ -124,15 +124,19 @@ int store_revision_changes(struct store *s, uint64_t revision, bool with_text, s
     return each_document(s, with_text ? full : names, revision, with_text, cb, arg, e);
 }
 
-int store_documents_at(struct store *s, uint64_t revision, store_document_cb cb, void *arg, struct err *e)
+#define AT_SQL(columns, blob)                                                                                          \
+    "SELECT " columns " FROM (SELECT kind, name, max(revision) AS newest FROM revision_document WHERE revision <= ?1"  \
+    "       GROUP BY kind, name) n"                                                                                    \
+    " JOIN revision_document d ON d.kind = n.kind AND d.name = n.name AND d.revision = n.newest " blob                 \
+    " ORDER BY d.kind, d.name"
+
+int store_documents_at(struct store *s, uint64_t revision, bool with_text, store_document_cb cb, void *arg, struct err *e)
 {
-    return each_document(s,
-                         "SELECT d.kind, d.name, d.revision, d.op, d.file, d.line, d.blob, b.encoding, b.size, b.bytes"
-                         " FROM (SELECT kind, name, max(revision) AS newest FROM revision_document WHERE revision <= ?1"
-                         "       GROUP BY kind, name) n"
-                         " JOIN revision_document d ON d.kind = n.kind AND d.name = n.name AND d.revision = n.newest"
-                         " JOIN blob b ON b.hash = d.blob ORDER BY d.kind, d.name",
-                         revision, true, cb, arg, e);
+    static const char full[] = AT_SQL("d.kind, d.name, d.revision, d.op, d.file, d.line, d.blob, b.encoding, b.size, b.bytes",
+                                      "JOIN blob b ON b.hash = d.blob");
+    static const char names[] = AT_SQL("d.kind, d.name, d.revision, d.op, d.file, d.line", "WHERE d.blob IS NOT NULL");
+
+    return each_document(s, with_text ? full : names, revision, with_text, cb, arg, e);
 }
 
 int store_revision_roots(struct store *s, uint64_t revision, store_root_cb cb, void *arg, struct err *e)

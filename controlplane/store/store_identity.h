@@ -52,7 +52,8 @@ struct store_joined {
 };
 
 /* Checks and burns one use in one transaction. -ERR_DENIED for every refusal: unknown, wrong, expired, used up, revoked
- * (the text says which, for the log, not for the caller's peer). -ERR_EXISTS: node_id belongs to another environment. */
+ * (the text says which, for the log, not for the caller's peer). -ERR_EXISTS: node_id belongs to another environment.
+ * The node is known from then on. */
 MUST_USE int store_token_join(struct store *s, const struct store_join *j, struct store_joined *out, struct err *e);
 
 struct store_node {
@@ -60,13 +61,13 @@ struct store_node {
     struct slice serial;         /* of the last certificate, hex */
     int64_t not_after_ms;
     int64_t first_seen_ms, last_seen_ms;
+    int64_t removed_ms;          /* 0: not. A removed one is refused until it joins again */
 };
 typedef int (*store_node_cb)(void *arg, const struct store_node *n);
 
-/* After a certificate was signed. Adds or updates; empty serial: only last_seen moves. */
-MUST_USE int store_node_put(struct store *s, const struct store_node *n, struct err *e);
-/* last_seen of many in one transaction: called rarely. Unknown ones are skipped. */
+/* last_seen, and serial and not_after where they are given, of many in one transaction: called rarely. Nodes come to be by
+ * store_token_join; unknown ones (their certificate is older than this store) are added. */
 MUST_USE int store_nodes_seen(struct store *s, const struct store_node *nodes, size_t n, struct err *e);
 MUST_USE int store_nodes(struct store *s, store_node_cb cb, void *arg, struct err *e);
-/* -ERR_NOTFOUND */
-MUST_USE int store_node_remove(struct store *s, struct slice environment, struct slice id, struct err *e);
+/* -ERR_NOTFOUND also when it is removed already. */
+MUST_USE int store_node_remove(struct store *s, struct slice environment, struct slice id, int64_t now_ms, struct err *e);

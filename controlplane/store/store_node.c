@@ -1,37 +1,22 @@
 #include "store/store_int.h"
 
-int store_node_put(struct store *s, const struct store_node *n, struct err *e)
+static int seen_all(struct store *s, const struct store_node *nodes, size_t n, struct err *e)
 {
     struct store_stmt q;
     int rc = store_prepare(s, &q,
                            "INSERT INTO node(id, environment, serial, not_after, first_seen, last_seen)"
-                           " VALUES(?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT(id) DO UPDATE SET environment = ?2,"
-                           " serial = CASE WHEN ?3 = '' THEN serial ELSE ?3 END,"
-                           " not_after = CASE WHEN ?3 = '' THEN not_after ELSE ?4 END,"
+                           " VALUES(?1, ?2, ?3, ?4, ?5, ?5) ON CONFLICT(id) DO UPDATE SET"
+                           " serial = CASE WHEN ?3 = '' THEN serial ELSE ?3 END, not_after = max(not_after, ?4),"
                            " last_seen = max(last_seen, ?5)", e);
-
-    if (rc != 0)
-        return rc;
-    store_bind_text(&q, n->id);
-    store_bind_text(&q, n->environment);
-    store_bind_text(&q, n->serial);
-    store_bind_int(&q, n->not_after_ms);
-    store_bind_int(&q, n->last_seen_ms);
-    rc = store_run(s, &q, e);
-    store_finish(&q);
-    return rc;
-}
-
-static int seen_all(struct store *s, const struct store_node *nodes, size_t n, struct err *e)
-{
-    struct store_stmt q;
-    int rc = store_prepare(s, &q, "UPDATE node SET last_seen = max(last_seen, ?2) WHERE id = ?1", e);
 
     if (rc != 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < n; i++) {
         store_again(&q);
         store_bind_text(&q, nodes[i].id);
+        store_bind_text(&q, nodes[i].environment);
+        store_bind_text(&q, nodes[i].serial);
+        store_bind_int(&q, nodes[i].not_after_ms);
         store_bind_int(&q, nodes[i].last_seen_ms);
         rc = store_run(s, &q, e);
     }
@@ -56,7 +41,7 @@ int store_nodes(struct store *s, store_node_cb cb, void *arg, struct err *e)
 {
     struct store_stmt q;
     int rc = store_prepare(s, &q,
-                           "SELECT id, environment, serial, not_after, first_seen, last_seen FROM node"
+                           "SELECT id, environment, serial, not_after, first_seen, last_seen, removed FROM node"
                            " ORDER BY environment, id", e);
 
     if (rc != 0)
@@ -69,6 +54,7 @@ int store_nodes(struct store *s, store_node_cb cb, void *arg, struct err *e)
             .not_after_ms = store_col_int(&q, 3),
             .first_seen_ms = store_col_int(&q, 4),
             .last_seen_ms = store_col_int(&q, 5),
+            .removed_ms = store_col_int(&q, 6),
         };
 
         rc = cb(arg, &n);
@@ -79,15 +65,16 @@ int store_nodes(struct store *s, store_node_cb cb, void *arg, struct err *e)
     return rc;
 }
 
-int store_node_remove(struct store *s, struct slice environment, struct slice id, struct err *e)
+int store_node_remove(struct store *s, struct slice environment, struct slice id, int64_t now_ms, struct err *e)
 {
     struct store_stmt q;
-    int rc = store_prepare(s, &q, "DELETE FROM node WHERE environment = ?1 AND id = ?2", e);
+    int rc = store_prepare(s, &q, "UPDATE node SET removed = ?3 WHERE environment = ?1 AND id = ?2 AND removed = 0", e);
 
     if (rc != 0)
         return rc;
     store_bind_text(&q, environment);
     store_bind_text(&q, id);
+    store_bind_int(&q, now_ms);
     rc = store_run(s, &q, e);
     store_finish(&q);
     if (rc == 0 && sqlite3_changes(s->db) == 0)

@@ -28,7 +28,7 @@ const char *const store_migrations[STORE_SCHEMA + 1] = {
     "CREATE TABLE token_use(token TEXT NOT NULL REFERENCES token(id), key_hash BLOB NOT NULL, node TEXT NOT NULL,"
     " at INTEGER NOT NULL, PRIMARY KEY(token, key_hash)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE node(id TEXT PRIMARY KEY, environment TEXT NOT NULL, serial TEXT NOT NULL, not_after INTEGER NOT NULL,"
-    " first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    " first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, removed INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;"
     "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL, peer TEXT NOT NULL,"
     " action TEXT NOT NULL, target TEXT NOT NULL, request TEXT NOT NULL, status INTEGER NOT NULL) STRICT;",
     NULL,

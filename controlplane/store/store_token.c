@@ -207,11 +207,45 @@ static int burn(struct store *s, const struct store_join *j, struct err *e)
     return rc;
 }
 
+static int know_node(struct store *s, const struct store_join *j, const char *environment, struct err *e)
+{
+    struct store_stmt q;
+    int rc = store_prepare(s, &q,
+                           "INSERT INTO node(id, environment, serial, not_after, first_seen, last_seen)"
+                           " VALUES(?1, ?2, '', 0, ?3, ?3)"
+                           " ON CONFLICT(id) DO UPDATE SET last_seen = max(last_seen, ?3), removed = 0", e);
+
+    if (rc != 0)
+        return rc;
+    store_bind_text(&q, j->node_id);
+    store_bind_text(&q, slice_of(environment));
+    store_bind_int(&q, j->now_ms);
+    rc = store_run(s, &q, e);
+    store_finish(&q);
+    return rc;
+}
+
+/* The same key again, but its node was thrown out meanwhile: it needs a new token's use. */
+static int still_welcome(struct store *s, const char *node, struct err *e)
+{
+    struct store_stmt q;
+    int rc = store_prepare(s, &q, "SELECT removed FROM node WHERE id = ?1", e);
+
+    if (rc != 0)
+        return rc;
+    store_bind_text(&q, slice_of(node));
+    rc = store_step(s, &q, e);
+    if (rc == 1 && store_col_int(&q, 0) != 0)
+        rc = err_set(e, ERR_DENIED, "the node was removed");
+    store_finish(&q);
+    return rc < 0 ? rc : 0;
+}
+
 /* A node's name is unique: a token of one environment cannot take over the name of another's node. */
 static int node_is_free(struct store *s, const struct store_join *j, const char *environment, struct err *e)
 {
     struct store_stmt q;
-    int rc = store_prepare(s, &q, "SELECT environment FROM node WHERE id = ?1", e);
+    int rc = store_prepare(s, &q, "SELECT environment FROM node WHERE id = ?1 AND removed = 0", e);
 
     if (rc != 0)
         return rc;
@@ -273,14 +307,18 @@ int store_token_join(struct store *s, const struct store_join *j, struct store_j
     rc = find_and_check(s, j, out, e);
     if (rc == 0)
         rc = used_before(s, j, out, e);
-    if (rc == 0) {
+    if (rc == 1) {
+        rc = still_welcome(s, out->node_id, e);
+    } else if (rc == 0) {
         rc = node_is_free(s, j, out->environment, e);
         if (rc == 0)
             rc = burn(s, j, e);
+        if (rc == 0)
+            rc = know_node(s, j, out->environment, e);
         if (rc == 0) {
             memcpy(out->node_id, j->node_id.p, j->node_id.n);
             out->node_id[j->node_id.n] = '\0';
         }
     }
-    return store_end(s, rc < 0 ? rc : 0, e);
+    return store_end(s, rc, e);
 }

@@ -77,7 +77,7 @@ static void expect_documents(struct store *s, uint64_t revision, const char *wan
     struct seen seen = {0};
     struct err e;
 
-    ck_assert_msg(store_documents_at(s, revision, see_document, &seen, &e) == 0, "%s", e.text);
+    ck_assert_msg(store_documents_at(s, revision, true, see_document, &seen, &e) == 0, "%s", e.text);
     ck_assert_str_eq(seen.text, want);
 }
 
@@ -185,9 +185,9 @@ START_TEST(contents_are_shared_and_packed)
     expect_documents(s, 2, "Api/a@1 created xxxxxxxxxxxxxxxxxxxx;Api/b@2 created xxxxxxxxxxxxxxxxxxxx;");
     /* A byte that rots is found when it is read. */
     ck_assert_int_eq(store_exec(s, "UPDATE blob SET size = size - 1", &e), 0);
-    ck_assert_int_eq(store_documents_at(s, 2, see_document, &(struct seen){0}, &e), -ERR_INVALID);
+    ck_assert_int_eq(store_documents_at(s, 2, true, see_document, &(struct seen){0}, &e), -ERR_INVALID);
     ck_assert_int_eq(store_exec(s, "UPDATE blob SET size = 3, encoding = 0, bytes = x'616263'", &e), 0);
-    ck_assert_int_eq(store_documents_at(s, 2, see_document, &(struct seen){0}, &e), -ERR_MISMATCH);
+    ck_assert_int_eq(store_documents_at(s, 2, true, see_document, &(struct seen){0}, &e), -ERR_MISMATCH);
     free(text);
     store_close(s);
 }
@@ -359,7 +359,7 @@ START_TEST(disk_full)
     ck_assert_int_eq(store_revision_newest(s, &newest, &e), 0);
     ck_assert_uint_eq(newest, good);
     /* Reads still work, and there is a whole document at each revision. */
-    ck_assert_int_eq(store_documents_at(s, good, see_document, &seen, &e), 0);
+    ck_assert_int_eq(store_documents_at(s, good, true, see_document, &seen, &e), 0);
     ck_assert_uint_eq(seen.n, 1);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0);
     c.base_revision = good;

@@ -128,7 +128,7 @@ static uint64_t check(uint64_t told)
         x.revision = newest;
         ck_assert_int_eq(store_revision_changes(s, newest, true, check_document, &x, &e), 0);
         ck_assert_int_eq(x.n, DOCUMENTS);
-        ck_assert_int_eq(store_documents_at(s, newest, check_document, &x, &e), 0);
+        ck_assert_int_eq(store_documents_at(s, newest, true, check_document, &x, &e), 0);
         ck_assert_int_eq(x.n, 2 * DOCUMENTS);
         x.n = 0;
         ck_assert_int_eq(store_heads(s, check_head, &x, &e), 0);
