@@ -17,7 +17,7 @@ CONTROLPLANE_SRCS += \
 
 # Files embedded into the control plane (generated below build/gen).
 EMBEDDED_SRCS :=
-EMBEDDED_GEN := $(EMBEDDED_SRCS)
+EMBEDDED_GEN = $(EMBEDDED_SRCS)
 
 CONTROLPLANE_SRCS += \
 	controlplane/store/backstage.c \
@@ -36,7 +36,15 @@ CONTROLPLANE_SRCS += \
 	controlplane/push/push_core.c \
 	controlplane/push/push_core_node.c \
 	controlplane/push/push_core_roll.c \
-	controlplane/push/push_core_view.c
+	controlplane/push/push_core_view.c \
+	controlplane/push/push_codec.c \
+	controlplane/push/push_encode.c \
+	controlplane/push/push_fetch.c \
+	controlplane/push/push_identity.c \
+	controlplane/push/push_peer.c \
+	controlplane/push/push_srv.c
+
+EMBEDDED_SRCS += $(PUSH_DESCRIPTOR)
 
 # --- the command line
 CONTROLPLANE_SRCS += \

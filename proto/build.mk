@@ -17,3 +17,11 @@ $(GEN)/nanopb/%.pb.c $(GEN)/nanopb/%.pb.h &: proto/%.proto proto/%.options
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  NANOPB $<")
 	$(Q)$(PROTOC) --proto_path=proto --nanopb_out="-Iproto:$(@D)" $<
+
+# What reflection answers with: the compiled schema as bytes in the control plane.
+PUSH_DESCRIPTOR := $(GEN)/push_descriptor.c
+$(PUSH_DESCRIPTOR): proto/push.proto proto/embed.py
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  EMBED $<")
+	$(Q)$(PROTOC) --proto_path=proto --include_imports --descriptor_set_out=$(@:.c=.pb) push.proto
+	$(Q)$(PYTHON) proto/embed.py push_descriptor $(@:.c=.pb) > $@

@@ -115,6 +115,8 @@ struct push_callbacks {
     void (*rollout_changed)(void *arg, const char *environment);
     /* May be NULL. A node connected or left. */
     void (*node_seen)(void *arg, const struct push_node_view *node);
+    /* May be NULL. A certificate was signed for the node (enrolled or renewed). */
+    void (*issued)(void *arg, const char *environment, const char *node_id, const char *serial, int64_t not_after);
     /* May be NULL: false refuses a node at Hello and at Renew (deny-list). */
     bool (*node_allowed)(void *arg, const char *environment, const char *node_id);
 };
@@ -138,7 +140,10 @@ struct push_options {
 /* Starts to listen; health says NOT_SERVING until push_ready. Nodes that connect earlier are told UNAVAILABLE: a control
  * plane that has not loaded its heads must say nothing. */
 MUST_USE int push_server_new(const struct push_options *o, struct push_server **out, struct err *e);
-/* Nodes are told to come back (GoAway, spread over two seconds), then all is closed. */
+/* Before an orderly end: nodes are told to come back (GoAway, spread over two seconds). They go by themselves; free the
+ * server a moment later. */
+void push_server_goodbye(struct push_server *ps, const char *reason);
+/* All streams are cut. Not inside one of the callbacks. */
 void push_server_free(struct push_server *ps);
 uint16_t push_port(const struct push_server *ps);
 void push_ready(struct push_server *ps);
