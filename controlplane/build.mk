@@ -51,12 +51,16 @@ CONTROLPLANE_SRCS += \
 	controlplane/cpctl/cpctl_api.c \
 	controlplane/cpctl/cpctl_apply.c \
 	controlplane/cpctl/cpctl_change.c \
+	controlplane/cpctl/cpctl_child.c \
 	controlplane/cpctl/cpctl_completion.c \
 	controlplane/cpctl/cpctl_completion_fish.c \
 	controlplane/cpctl/cpctl_completion_zsh.c \
 	controlplane/cpctl/cpctl_config.c \
 	controlplane/cpctl/cpctl_config_write.c \
 	controlplane/cpctl/cpctl_delete.c \
+	controlplane/cpctl/cpctl_dev.c \
+	controlplane/cpctl/cpctl_dev_apply.c \
+	controlplane/cpctl/cpctl_dev_run.c \
 	controlplane/cpctl/cpctl_documents.c \
 	controlplane/cpctl/cpctl_files.c \
 	controlplane/cpctl/cpctl_get.c \

@@ -88,6 +88,8 @@ static int unreachable(struct cpctl_api *a, int rc, const struct err *e)
 {
     struct cpctl *c = a->c;
 
+    if (rc == -ERR_CLOSED)
+        return c->failed; /* we were told to stop: no failure to speak of */
     cpctl_error(c, "%s", e->text);
     if (rc == -ERR_IO)
         cpctl_hint(c, "is sluice-controlplane running at %s%s%s%s?", cpctl_http_peer(a->http),

@@ -6,6 +6,7 @@
 #include "cpctl/cpctl_change.h"
 #include "cpctl/cpctl_commands.h"
 #include "cpctl/cpctl_files.h"
+#include "cpctl/cpctl_kind.h"
 #include "cpctl/cpctl_out.h"
 #include "cpctl/cpctl_say.h"
 #include "cpctl/cpctl_upload.h"
@@ -114,13 +115,19 @@ size_t cpctl_diff_changes(struct cpctl *c, const struct json *answer)
 {
     const struct json *list = cpctl_list(answer, "changes");
     size_t n = 0;
+    char kind[64];
 
     for (const struct json *one = list == NULL ? NULL : list->first; one != NULL; one = one->next) {
         if (strcmp(cpctl_text(c, one, "op"), "unchanged") == 0)
             continue;
         n++;
-        if (c->format == CPCTL_TABLE)
-            cpctl_diff_print(c, json_string(json_get_str(one, "diff"), SLICE_NONE));
+        if (c->format != CPCTL_TABLE)
+            continue;
+        (void)cpctl_kind_show(cpctl_text(c, one, "kind"), kind, sizeof(kind));
+        fprintf(c->out, "%s%s/%s %s%s\n", cpctl_ink(c->color_out, CPCTL_INK_BOLD), cpctl_clean(c, slice_of(kind), false),
+                cpctl_clean(c, slice_of(cpctl_text(c, one, "name")), false), cpctl_clean(c, slice_of(cpctl_text(c, one, "op")), false),
+                cpctl_ink(c->color_out, CPCTL_INK_NONE));
+        cpctl_diff_print(c, json_string(json_get_str(one, "diff"), SLICE_NONE));
     }
     return n;
 }

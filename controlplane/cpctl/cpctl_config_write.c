@@ -116,6 +116,8 @@ int cpctl_config_get_contexts(struct cpctl *c)
     } else if (c->format == CPCTL_NAME) {
         for (size_t i = 0; i < f.contexts.n; i++)
             fprintf(c->out, "%s\n", VEC_AT(&f.contexts, struct cpctl_context, i).name);
+    } else if (f.contexts.n == 0) {
+        cpctl_hint(c, "%s holds no contexts; `cpctl config set-context NAME --server URL` adds one", f.path);
     } else {
         cpctl_table_init(&t, c, heads);
         for (size_t i = 0; i < f.contexts.n; i++)

@@ -183,10 +183,16 @@ static int describe_stages(struct cpctl_api *a, const char *name)
     list = rc == 0 ? cpctl_list(answer, "documents") : NULL;
     for (const struct json *d = list == NULL ? NULL : list->first; d != NULL; d = d->next) {
         const char *stage = cpctl_text(c, d, "name");
+        const struct json *full = NULL;
 
-        if (strncmp(stage, name, strlen(name)) == 0 && stage[strlen(name)] == '/')
-            fprintf(c->out, "stage: %s, environment %s\n", cpctl_clean(c, slice_of(stage), false),
-                    cpctl_clean(c, slice_of(cpctl_text(c, cpctl_document_spec(d), "environment")), false));
+        if (strncmp(stage, name, strlen(name)) != 0 || stage[strlen(name)] != '/')
+            continue;
+        rc = cpctl_api_ask(a, arena_printf(&c->arena, "/v1/documents/Stage/%s", cpctl_url_path(c, stage)).p,
+                           CPCTL_CALL_TIMEOUT_MS, &full);
+        if (rc != 0)
+            break;
+        fprintf(c->out, "stage: %s, environment %s\n", cpctl_clean(c, slice_of(stage), false),
+                cpctl_clean(c, slice_of(cpctl_text(c, cpctl_document_spec(full), "environment")), false));
     }
     return rc;
 }

@@ -75,7 +75,9 @@ static void print_line(struct cpctl *c, const struct cpctl_command *m)
 {
     char left[80];
 
-    (void)snprintf(left, sizeof(left), "%s%s%s", m->name, *m->args == '\0' ? "" : " ", m->args);
+    bool files = (m->options & CPCTL_BIT(CPCTL_OPT_FILE)) != 0;
+
+    (void)snprintf(left, sizeof(left), "%s%s%s", m->name, *m->args != '\0' ? " " : files ? " -f FILE" : "", m->args);
     fprintf(c->out, "  %-38s  %s\n", left, m->help);
 }
 

@@ -37,6 +37,7 @@ static int show_diff(struct cpctl_api *a, uint64_t from, uint64_t to)
 
 static int show_one(struct cpctl_api *a)
 {
+    static const char *const omit[] = {"documents", NULL};
     struct cpctl *c = a->c;
     const struct json *r;
     uint64_t revision;
@@ -48,7 +49,7 @@ static int show_one(struct cpctl_api *a)
         return rc;
     if (c->format != CPCTL_TABLE)
         return cpctl_print_data(c, r);
-    cpctl_facts(c, r, NULL);
+    cpctl_facts(c, r, omit);
     fputc('\n', c->out);
     return show_diff(a, revision - 1, revision);
 }

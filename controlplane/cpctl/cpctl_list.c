@@ -167,7 +167,7 @@ int cpctl_list_nodes(struct cpctl_api *a)
         cpctl_table_cell(&t, json_is(active, JSON_OBJECT) ? cpctl_text(c, active, "revision") : "");
         cpctl_table_cell(&t, json_bool(json_get_str(n, "connected"), false) ? "yes" : "no");
         cpctl_table_cell(&t, cpctl_text(c, n, "address"));
-        cpctl_table_cell(&t, cpctl_text(c, n, "software"));
+        cpctl_table_cell(&t, cpctl_text(c, n, "version"));
         cpctl_table_cell(&t, cpctl_text(c, error, "message"));
     }
     cpctl_table_print(&t);
@@ -233,28 +233,77 @@ static void document_cells(struct cpctl *c, struct cpctl_table *t, const char *k
     cpctl_table_cell(t, cpctl_text(c, d, "revision"));
 }
 
-int cpctl_list_documents(struct cpctl_api *a, const char *kind)
+/* The documents of a kind with their specs (const struct json *): the list leaves them out, so each is asked for, on one
+ * connection. name: one of them alone, or NULL. One that goes away meanwhile is left out. */
+static int each_document(struct cpctl_api *a, const char *kind, const char *name, struct vec *out)
+{
+    struct cpctl *c = a->c;
+    const struct json *answer, *list, *full;
+    int rc;
+
+    if (name != NULL) {
+        rc = cpctl_api_get(a, arena_printf(&c->arena, "/v1/documents/%s/%s", kind, cpctl_url_path(c, name)).p, &answer);
+        return rc != 0 ? rc : vec_push(out, &answer) == NULL ? cpctl_fail(c, "out of memory") : 0;
+    }
+    rc = cpctl_api_get(a, arena_printf(&c->arena, "/v1/documents?kind=%s", cpctl_url_value(c, kind)).p, &answer);
+    list = rc == 0 ? cpctl_list(answer, "documents") : NULL;
+    for (const struct json *d = list == NULL ? NULL : list->first; rc == 0 && d != NULL; d = d->next) {
+        const char *target = arena_printf(&c->arena, "/v1/documents/%s/%s", kind, cpctl_url_path(c, cpctl_text(c, d, "name"))).p;
+
+        rc = cpctl_api_ask(a, target, CPCTL_CALL_TIMEOUT_MS, &full);
+        if (rc == 0 && full != NULL && vec_push(out, &full) == NULL)
+            rc = cpctl_fail(c, "out of memory");
+    }
+    return rc;
+}
+
+static void documents_table(struct cpctl *c, const char *kind, const struct vec *list)
 {
     static const char *const api[] = {"NAME", "ROUTES", "REVISION", NULL};
     static const char *const stage[] = {"NAME", "ENVIRONMENT", "HOSTS", "BASE PATH", "VARIABLES", "REVISION", NULL};
     static const char *const upstream[] = {"NAME", "ENDPOINTS", "REVISION", NULL};
     static const char *const other[] = {"NAME", "REVISION", NULL};
-    struct cpctl *c = a->c;
-    const struct json *list;
     struct cpctl_table t;
-    int rc = fetch(a, arena_printf(&c->arena, "/v1/documents?kind=%s", cpctl_url_value(c, kind)).p, "documents", "name", &list);
 
-    if (rc != 0 || list == NULL)
-        return rc;
     cpctl_table_init(&t, c,
                      strcmp(kind, "Api") == 0        ? api
                      : strcmp(kind, "Stage") == 0    ? stage
                      : strcmp(kind, "Upstream") == 0 ? upstream
                                                      : other);
-    for (const struct json *d = list->first; d != NULL; d = d->next)
-        document_cells(c, &t, kind, d);
+    for (size_t i = 0; i < list->n; i++)
+        document_cells(c, &t, kind, VEC_AT(list, const struct json *, i));
     cpctl_table_print(&t);
-    return 0;
+}
+
+static int documents_data(struct cpctl *c, const struct vec *list)
+{
+    struct cpctl_json j;
+
+    cpctl_json_init(&j);
+    json_begin_array(&j.w);
+    for (size_t i = 0; i < list->n; i++)
+        json_put_tree(&j.w, VEC_AT(list, const struct json *, i));
+    json_end_array(&j.w);
+    return cpctl_json_print(c, &j);
+}
+
+int cpctl_list_documents(struct cpctl_api *a, const char *kind)
+{
+    struct cpctl *c = a->c;
+    struct vec documents = VEC_INIT(const struct json *);
+    const struct json *list;
+    int rc;
+
+    if (c->format == CPCTL_NAME)
+        return fetch(a, arena_printf(&c->arena, "/v1/documents?kind=%s", cpctl_url_value(c, kind)).p, "documents", "name",
+                     &list);
+    rc = each_document(a, kind, NULL, &documents);
+    if (rc == 0 && c->format == CPCTL_TABLE)
+        documents_table(c, kind, &documents);
+    else if (rc == 0)
+        rc = documents_data(c, &documents);
+    vec_fini(&documents);
+    return rc;
 }
 
 /* ---- routes ----------------------------------------------------------------------------------- */
@@ -301,31 +350,6 @@ static void route_row(struct cpctl *c, struct cpctl_table *t, const struct json 
     cpctl_table_cell(t, integration_of(c, cpctl_document_spec(document), route));
 }
 
-/* The documents with their specs: a list may leave them out, then each is asked for. */
-static int each_api(struct cpctl_api *a, const char *api, struct vec *out)
-{
-    struct cpctl *c = a->c;
-    const struct json *answer, *list;
-    int rc;
-
-    if (api != NULL) {
-        rc = cpctl_api_get(a, arena_printf(&c->arena, "/v1/documents/Api/%s", cpctl_url_path(c, api)).p, &answer);
-        return rc != 0 ? rc : vec_push(out, &answer) == NULL ? cpctl_fail(c, "out of memory") : 0;
-    }
-    rc = cpctl_api_get(a, "/v1/documents?kind=Api", &answer);
-    list = rc == 0 ? cpctl_list(answer, "documents") : NULL;
-    for (const struct json *d = list == NULL ? NULL : list->first; rc == 0 && d != NULL; d = d->next) {
-        const struct json *full = d;
-
-        if (json_get_str(d, "spec") == NULL)
-            rc = cpctl_api_get(a, arena_printf(&c->arena, "/v1/documents/Api/%s", cpctl_url_path(c, cpctl_text(c, d, "name"))).p,
-                               &full);
-        if (rc == 0 && vec_push(out, &full) == NULL)
-            rc = cpctl_fail(c, "out of memory");
-    }
-    return rc;
-}
-
 int cpctl_list_routes(struct cpctl_api *a, const char *api)
 {
     static const char *const heads[] = {"API", "METHOD", "PATH", "INTEGRATION", NULL};
@@ -334,7 +358,7 @@ int cpctl_list_routes(struct cpctl_api *a, const char *api)
     struct vec apis = VEC_INIT(const struct json *);
     struct cpctl_table t;
     struct cpctl_json j;
-    int rc = each_api(a, api, &apis);
+    int rc = each_document(a, "Api", api, &apis);
 
     if (rc != 0) {
         vec_fini(&apis);

@@ -84,20 +84,21 @@ void cpctl_table_print(struct cpctl_table *t)
 
 const char *cpctl_clean(struct cpctl *c, struct slice text, bool lines)
 {
-    struct slice copy = arena_dup(&c->arena, text);
-    char *p = arena_alloc(&c->arena, text.n + 1);
+    char *p = arena_alloc(&c->arena, text.n + 1), *out = p;
 
-    if (copy.p == NULL || p == NULL)
+    if (p == NULL)
         return NULL;
     for (size_t i = 0; i < text.n; i++) {
-        unsigned char byte = (unsigned char)text.p[i];
-        /* 0xc2 0x80..0x9f are control characters too: terminals obey some of them. */
-        bool control = byte < 0x20 || byte == 0x7f ||
-                       (byte < 0xa0 && byte >= 0x80 && i > 0 && (unsigned char)text.p[i - 1] == 0xc2);
+        unsigned char byte = (unsigned char)text.p[i], next = i + 1 < text.n ? (unsigned char)text.p[i + 1] : 0;
+        bool c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0; /* U+0080 to U+009F: some terminals obey them */
 
-        p[i] = control && !(lines && (byte == '\n' || byte == '\t')) ? '?' : text.p[i];
+        if (c1 || ((byte < 0x20 || byte == 0x7f) && !(lines && (byte == '\n' || byte == '\t'))))
+            *out++ = '?';
+        else
+            *out++ = text.p[i];
+        i += c1;
     }
-    p[text.n] = '\0';
+    *out = '\0';
     return p;
 }
 
