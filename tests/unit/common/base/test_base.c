@@ -178,6 +178,7 @@ START_TEST(opt_precedence_and_errors)
     ck_assert_int_eq(opt_parse(opts, 3, big, NULL, &e), -ERR_INVALID);
     ck_assert_int_eq(opt_parse(opts, 2, unknown, NULL, &e), -ERR_INVALID);
     ck_assert_int_eq(opt_parse(opts, 2, bare, NULL, &e), -ERR_INVALID);
+    free((char *)(uintptr_t)name); /* else it lives as long as the process */
 }
 END_TEST
 
