@@ -54,6 +54,7 @@ FUZZ_COMMON := \
 	tests/fuzz/http/fz_h1_chunk.c \
 	tests/fuzz/http/fz_h1_request.c \
 	tests/fuzz/http/fz_h1_response.c \
+	tests/fuzz/net/fz_grpc_wire.c \
 	tests/fuzz/text/fz_json.c
 FUZZ_DATAPLANE :=
 FUZZ_CONTROLPLANE :=
@@ -145,6 +146,12 @@ $(INTEROP_SERVER): $(call objs,tests/interop/grpc_server.c tests/unit/common/net
 	$(if $(Q),@echo "  LD $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_COMMON)
 
+INTEROP_CLIENT := $(UNIT_BIN)/grpc_client
+$(INTEROP_CLIENT): $(call objs,tests/interop/grpc_client.c) $(OUT)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_COMMON)
+
 .PHONY: interop
-interop: $(INTEROP_SERVER)
-	$(Q)$(PYTHON) tests/interop/grpc_interop.py $(INTEROP_SERVER)
+interop: $(INTEROP_SERVER) $(INTEROP_CLIENT)
+	$(Q)$(PYTHON) tests/interop/grpc_interop.py $(INTEROP_SERVER) $(INTEROP_CLIENT)

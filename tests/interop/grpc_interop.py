@@ -324,9 +324,53 @@ def test_killed_client(s, ch):
     assert raw(ch, "unary_unary", "Unary")(b"alive") == b"alive"
 
 
+# ---- our client against grpcio's server --------------------------------------------------------------------------------------
+
+def echo_handlers():
+    def unary(request, context):
+        if request == b"fail":
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "50% fail: é")
+        if request == b"hang":
+            threading.Event().wait(2)
+        return request
+
+    def count(request, context):
+        n, size = (int(x) for x in request.split())
+        for i in range(n):
+            yield (b"%d " % i).ljust(size, b"\0")
+
+    def total(requests, context):
+        sizes = [len(r) for r in requests]
+        return b"%d %d" % (len(sizes), sum(sizes))
+
+    def bidi(requests, context):
+        yield from requests
+    return grpc.method_handlers_generic_handler("test.Echo", {
+        "Unary": grpc.unary_unary_rpc_method_handler(unary), "Count": grpc.unary_stream_rpc_method_handler(count),
+        "Sum": grpc.stream_unary_rpc_method_handler(total), "Bidi": grpc.stream_stream_rpc_method_handler(bidi)})
+
+
+def test_our_client(s, ch):
+    from concurrent import futures
+    pair = [open(os.path.join(s.folder, n), "rb").read() for n in ("server.key", "server.pem")]
+    server = grpc.server(futures.ThreadPoolExecutor(4))
+    server.add_generic_rpc_handlers((echo_handlers(),))
+    port = server.add_secure_port("localhost:0", grpc.ssl_server_credentials([tuple(pair)]))
+    server.start()
+    done = subprocess.run([s.client, f"localhost:{port}", os.path.join(s.folder, "ca.pem")], capture_output=True, text=True,
+                          timeout=100)
+    server.stop(None)
+    want = ["unary 0 1 5 last=hello message=", "fail 9 0 0 last= message=50% fail: é", "nothing 12 0 0 last= message=",
+            "count 0 20000 2000000 last= message=", "large 0 40 20971520 last= message=",
+            "sum 0 1 12 last=200 20000000 message=", "bidi 0 5000 250000 last= message=", "late 4 0 0 last= message=",
+            "cancel 1 0 0 last= message=", "toolarge 8 0 0 last= message=", "alive 0 1 5 last=alive message="]
+    assert done.returncode == 0 and done.stdout.splitlines() == want, (done.returncode, done.stdout, done.stderr)
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="sluice-interop-") as folder:
         s = Server(sys.argv[1], folder)
+        s.folder, s.client = folder, sys.argv[2]
         failed = 0
         with s.channel() as ch:
             for name, test in list(globals().items()):

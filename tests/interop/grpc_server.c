@@ -1,5 +1,5 @@
 /* The server that tests/interop/grpc_interop.py talks to: the echo methods of the unit tests, health and reflection.
- * grpc_server DIR SET: writes ca.pem, node.pem, node.key into DIR, serves SET (a FileDescriptorSet), prints its port.
+ * grpc_server DIR SET: writes ca.pem and the pairs node and server into DIR, serves SET (a FileDescriptorSet), prints its port.
  * Ends at SIGTERM with a line "open=N" on standard output. */
 #include <signal.h>
 #include <stdio.h>
@@ -53,6 +53,8 @@ static struct tlsctx *make_tls(const char *dir)
     check(cert_der_to_pem(buf_slice(&der), &pem, &e), "pem");
     save(dir, "ca.pem", &ca_cert);
     save(dir, "node.pem", &pem);
+    save(dir, "server.pem", &cert);
+    save(dir, "server.key", &key);
     save(dir, "node.key", &node_key);
     def.cert_pem = buf_slice(&cert);
     def.key_pem = buf_slice(&key);
