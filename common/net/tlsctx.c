@@ -326,7 +326,9 @@ static int name_peer(const struct tlsctx *t, SSL *ssl, const char *server_name, 
     if (inet_pton(AF_INET, server_name, ip) == 1 || inet_pton(AF_INET6, server_name, ip) == 1)
         return X509_VERIFY_PARAM_set1_ip_asc(param, server_name) == 1 ? 0 : fail(e, ERR_INVALID, "TLS server name");
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (SSL_set1_host(ssl, server_name) != 1 || SSL_set_tlsext_host_name(ssl, server_name) != 1)
+    /* SSL_set_tlsext_host_name, whose macro casts the const away */
+    if (SSL_set1_host(ssl, server_name) != 1 ||
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)server_name) != 1)
         return fail(e, ERR_INVALID, "TLS server name");
     return 0;
 }
