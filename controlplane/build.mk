@@ -3,6 +3,7 @@ CONTROLPLANE_SRCS :=
 # --- spec to leaves
 CONTROLPLANE_SRCS += \
 	controlplane/diag/diag.c \
+	controlplane/diag/diag_json.c \
 	controlplane/diag/diag_near.c \
 	controlplane/diag/diag_text.c \
 	controlplane/yaml/yml_build.c \
@@ -13,7 +14,34 @@ CONTROLPLANE_SRCS += \
 	controlplane/yaml/yml_scalar.c \
 	controlplane/yaml/yml_split.c \
 	controlplane/yaml/yml_write.c \
-	controlplane/yaml/yml_write_json.c
+	controlplane/yaml/yml_write_json.c \
+	controlplane/spec/spec.c \
+	controlplane/spec/spec_shape.c \
+	controlplane/spec/spec_uri.c \
+	controlplane/validate/validate_api.c \
+	controlplane/validate/validate_cross.c \
+	controlplane/validate/validate_document.c \
+	controlplane/validate/validate_error.c \
+	controlplane/validate/validate_mock.c \
+	controlplane/validate/validate_mock_status.c \
+	controlplane/validate/validate_path.c \
+	controlplane/validate/validate_routes.c \
+	controlplane/validate/validate_scalar.c \
+	controlplane/validate/validate_shape.c \
+	controlplane/validate/validate_stage.c \
+	controlplane/compile/compile_emit.c \
+	controlplane/compile/compile_leaves.c \
+	controlplane/compile/compile_stage.c \
+	controlplane/compile/compile_upstream.c \
+	controlplane/apply/apply.c \
+	controlplane/apply/apply_check.c \
+	controlplane/apply/apply_compile.c \
+	controlplane/apply/apply_diff.c \
+	controlplane/apply/apply_document.c \
+	controlplane/apply/apply_merge.c \
+	controlplane/apply/apply_read.c \
+	controlplane/apply/apply_summary.c \
+	controlplane/apply/apply_world.c
 
 # Files embedded into the control plane (generated below build/gen).
 EMBEDDED_SRCS :=

@@ -96,7 +96,7 @@ MUST_USE int apply_document_yaml(const struct apply_document *d, struct buf *out
 MUST_USE int apply_document_json(const struct apply_document *d, struct buf *out);
 /* One unified diff of the documents' canonical YAML with three lines of context; either may be NULL. Nothing when equal. */
 MUST_USE int apply_document_diff(const struct apply_document *before, const struct apply_document *after, struct buf *out);
-/* Unified diff of two texts by lines (no heading when names are empty). Falls back to "all out, all in" beyond 20,000
+/* Unified diff of two texts by lines (no heading when names are empty). Falls back to "all out, all in" beyond 2,000
  * differences. Nothing is written when they are equal. */
 MUST_USE int apply_diff(struct slice before_name, struct slice before, struct slice after_name, struct slice after,
                         struct buf *out);

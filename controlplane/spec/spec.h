@@ -12,7 +12,7 @@
 #define SPEC_VARIABLES_MAX 100u          /* a stage; AWS's bound */
 #define SPEC_VARIABLE_NAME_MAX 64u
 #define SPEC_VARIABLE_VALUE_MAX 512u
-#define SPEC_PATH_MAX 2048u
+#define SPEC_PATH_MAX 1700u               /* with the names before it, a key stays under 2048 bytes */
 #define SPEC_URI_MAX 4096u
 #define SPEC_TEMPLATE_MAX (300u << 10)
 #define SPEC_TIMEOUT_MIN 50
@@ -81,6 +81,12 @@ struct spec_response {
     struct spec_pairs templates, parameters;
 };
 
+/* A path parameter that a URI needs. */
+struct spec_param {
+    struct slice name;              /* of the route; as requestParameters map it */
+    uint32_t offset, width;         /* in the URI */
+};
+
 struct spec_integration {
     struct spec_object object;              /* key: the name; empty when written inline */
     struct spec_text type;                  /* lower case */
@@ -88,6 +94,11 @@ struct spec_integration {
     struct spec_int timeout_ms;
     struct spec_pairs request_templates, request_parameters;
     struct spec_objects responses;          /* struct spec_response */
+    /* found by validation */
+    struct spec_param *params;
+    uint32_t n_params;
+    bool has_variables, is_checked;         /* is_checked: the URI could be read */
+    uint32_t n_routes;                      /* that use it */
 };
 
 struct spec_route {

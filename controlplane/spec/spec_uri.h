@@ -21,6 +21,9 @@ struct spec_uri_error {
 /* Cuts a URI into parts: 0 and their number in *n, or -ERR_SYNTAX with *e. A name is not checked against anything. */
 MUST_USE int spec_uri_split(struct slice uri, struct spec_uri_part parts[SPEC_URI_PARTS_MAX], size_t *n, struct spec_uri_error *e);
 
+/* Appends the URI with its stage variables filled in. -ERR_NOTFOUND: one is missing (its name in *missing), -ERR_SYNTAX, -ERR_NOMEM. */
+MUST_USE int spec_uri_fill(struct slice uri, const struct spec_pairs *variables, struct buf *out, struct slice *missing);
+
 struct spec_uri {
     bool is_upstream;         /* upstream://<host> */
     struct slice host;        /* without brackets' port; as written */

@@ -99,6 +99,8 @@ int yml_build_scalar(struct yml_build *b, struct yml_node n, struct slice text, 
     if (text.n > YML_SCALAR_MAX)
         return yml_build_fail(b, ERR_LIMIT, "SL1005", n.line, n.column, 1, NULL, "a value of %zu bytes; at most %u are allowed",
                               text.n, YML_SCALAR_MAX);
+    if (text.n > 0 && memchr(text.p, '\0', text.n) != NULL)
+        return yml_build_fail(b, ERR_SYNTAX, "SL1003", n.line, n.column, n.width, NULL, "a NUL character in a value");
     text = arena_dup(b->arena, text);
     if (text.p == NULL)
         return -ERR_NOMEM;

@@ -1,4 +1,5 @@
 /* Strict JSON with positions, into the same builder: exact where libyaml is not (surrogate pairs, long keys), and faster. */
+#include "text/utf8.h"
 #include "yaml/yml_build.h"
 
 struct json {
@@ -41,31 +42,6 @@ static void skip_blank(struct json *j)
     }
 }
 
-/* Bytes of one character of well-formed UTF-8 (RFC 3629), or 0. */
-static size_t utf8_size(const unsigned char *p, size_t left)
-{
-    static const unsigned char low[] = {0xa0, 0x80, 0x90, 0x80}, high[] = {0xbf, 0x9f, 0xbf, 0x8f};
-    unsigned char min = 0x80, max = 0xbf;
-    size_t n;
-
-    if (p[0] < 0x80)
-        return 1;
-    if (p[0] < 0xc2 || p[0] > 0xf4)
-        return 0;
-    n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    for (size_t i = 0; i < 4; i++)
-        if (p[0] == (unsigned char)"\xe0\xed\xf0\xf4"[i]) {
-            min = low[i];
-            max = high[i];
-        }
-    if (left < n || p[1] < min || p[1] > max)
-        return 0;
-    for (size_t i = 2; i < n; i++)
-        if (p[i] < 0x80 || p[i] > 0xbf)
-            return 0;
-    return n;
-}
-
 static int read_hex4(struct json *j, uint32_t *out)
 {
     *out = 0;
@@ -80,22 +56,9 @@ static int read_hex4(struct json *j, uint32_t *out)
     return 0;
 }
 
-static int put_utf8(struct buf *out, uint32_t c)
-{
-    char u[4];
-    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-    if (n == 1)
-        u[0] = (char)c;
-    else
-        u[0] = (char)((0xf0u << (4 - n)) | (c >> (6 * (n - 1))));
-    for (size_t i = 1; i < n; i++)
-        u[i] = (char)(0x80u | ((c >> (6 * (n - 1 - i))) & 0x3fu));
-    return buf_append(out, u, n);
-}
-
 static int read_unicode(struct json *j)
 {
+    char text[UTF8_MAX];
     uint32_t c, low;
     int rc = read_hex4(j, &c);
 
@@ -114,7 +77,7 @@ static int read_unicode(struct json *j)
             return bad(j, "half of a surrogate pair");
         c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
     }
-    return c == 0 ? bad(j, "a NUL character") : put_utf8(&j->text, c);
+    return c == 0 ? bad(j, "a NUL character") : buf_append(&j->text, text, utf8_write(c, text));
 }
 
 static int read_escape(struct json *j)
@@ -160,7 +123,8 @@ static int read_string(struct json *j)
         } else if ((unsigned char)*j->p < 0x20) {
             return bad(j, "a control character in a string");
         } else {
-            size_t n = utf8_size((const unsigned char *)j->p, (size_t)(j->end - j->p));
+            uint32_t c;
+            size_t n = utf8_read(slice_from(j->p, (size_t)(j->end - j->p)), &c);
 
             if (n == 0)
                 return yml_build_fail(j->b, ERR_SYNTAX, "SL1002", j->line, column(j, j->p), 1, NULL, "not UTF-8 (0x%02x)",

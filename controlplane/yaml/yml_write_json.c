@@ -1,27 +1,8 @@
 /* A tree to JSON, in the order of the source. */
 #include <math.h>
 
+#include "text/json.h"
 #include "yaml/yml.h"
-
-static int put_string(struct slice s, struct buf *out)
-{
-    int rc = buf_append(out, "\"", 1);
-    size_t from = 0;
-
-    for (size_t i = 0; rc == 0 && i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
-            continue;
-        rc = buf_append(out, s.p + from, i - from);
-        from = i + 1;
-        if (rc == 0)
-            rc = c == '"' || c == '\\' ? buf_printf(out, "\\%c", c) : buf_printf(out, "\\u%04x", c);
-    }
-    if (rc == 0)
-        rc = buf_append(out, s.p + from, s.n - from);
-    return rc == 0 ? buf_append(out, "\"", 1) : rc;
-}
 
 static int put_number(const struct yml_node *n, struct buf *out)
 {
@@ -32,7 +13,7 @@ static int put_number(const struct yml_node *n, struct buf *out)
     if (yml_int(n, &i))
         return buf_printf(out, "%lld", (long long)i);
     if (!yml_number(n, &d))
-        return put_string(s, out); /* an integer over 64 bits: its digits, not a rounded number */
+        return json_write_string(out, s); /* an integer over 64 bits: its digits, not a rounded number */
     if (!isfinite(d))
         return buf_puts(out, SLICE_LIT("null"));
     for (int digits = 15; digits <= 17; digits++) {
@@ -63,7 +44,7 @@ static int write_collection(const struct yml_node *n, struct buf *out, unsigned 
         if (rc == 0)
             rc = new_line(out, indent, depth + 1);
         if (rc == 0 && map)
-            rc = put_string(yml_text(yml_key(n, i)), out);
+            rc = json_write_string(out, yml_text(yml_key(n, i)));
         if (rc == 0 && map)
             rc = buf_append(out, ": ", indent == 0 ? 1 : 2);
         if (rc == 0)
@@ -85,7 +66,7 @@ static int write_at(const struct yml_node *n, struct buf *out, unsigned indent, 
     case YML_FLOAT:
         return put_number(n, out);
     case YML_STRING:
-        return put_string(yml_text(n), out);
+        return json_write_string(out, yml_text(n));
     case YML_SEQ:
     case YML_MAP:
         return write_collection(n, out, indent, depth);
