@@ -38,6 +38,9 @@ DATAPLANE_SRCS += \
 	dataplane/loader/loader_build.c \
 	dataplane/loader/loader_check.c \
 	dataplane/loader/loader_decode.c \
+	dataplane/loader/loader_disk.c \
+	dataplane/loader/loader_disk_files.c \
+	dataplane/loader/loader_disk_state.c \
 	dataplane/loader/loader_error.c \
 	dataplane/loader/loader_plan.c \
 	dataplane/loader/loader_stage.c \

@@ -28,6 +28,8 @@ UNIT_DATAPLANE :=
 
 # snapshot, router, loader
 UNIT_DATAPLANE += \
+	tests/unit/dataplane/loader/test_loader.c \
+	tests/unit/dataplane/loader/test_loader_disk.c \
 	tests/unit/dataplane/router/test_router.c \
 	tests/unit/dataplane/router/test_router_model.c \
 	tests/unit/dataplane/snapshot/test_snap.c

@@ -30,11 +30,14 @@ struct disk;
 MUST_USE int disk_open(const char *dir, uint64_t soak_ms, struct disk **out, struct err *e);
 void disk_close(struct disk *d); /* NULL is fine; touches no file */
 
-/* The newest bundle that is neither rejected nor corrupt. -ERR_NOTFOUND: none. *out gets one reference. */
+/* The newest bundle that is neither rejected nor corrupt. -ERR_NOTFOUND: none. *out gets one reference. Whether it is meant for
+ * this node (cluster, environment) is for the caller to see. Called again after a reject: the next older one. */
 MUST_USE int disk_choose(struct disk *d, struct bundle **out, struct err *e);
-/* Before v is served (or built from disk): write the attempt down. A second attempt of the same version counts on. */
-MUST_USE int disk_attempt_begin(struct disk *d, const struct bundle_version *v, uint64_t now_ms, struct err *e);
-/* Every few seconds: after soak_ms of health without a gap the attempt is cleared and its bundle is good. */
+/* Before v is served (or built from disk): write the attempt down. Counts once a run; the same version again in the next run
+ * counts on. On an error serve all the same. */
+MUST_USE int disk_attempt_begin(struct disk *d, const struct bundle_version *v, struct err *e);
+/* Every few seconds: after soak_ms of health without a gap the attempt is cleared and its bundle is good. Also writes the state
+ * again that could not be written before. */
 MUST_USE int disk_attempt_tick(struct disk *d, uint64_t now_ms, bool healthy, struct err *e);
 /* An orderly end (or a build that was refused, not crashed on): the attempt was no crash. Does not make it good. */
 MUST_USE int disk_attempt_clear(struct disk *d, struct err *e);
