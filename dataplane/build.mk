@@ -12,12 +12,18 @@ DATAPLANE_SRCS := \
 	dataplane/integration/integration_mock_conf.c \
 	dataplane/integration/integration_mock_parse.c \
 	dataplane/integration/integration_reg.c \
+	dataplane/telemetry/admin.c \
+	dataplane/telemetry/telemetry.c \
+	dataplane/telemetry/telemetry_config.c \
+	dataplane/telemetry/telemetry_text.c \
 	dataplane/upstream/upstream_call.c \
 	dataplane/upstream/upstream_dns.c \
 	dataplane/upstream/upstream_h1.c \
 	dataplane/upstream/upstream_lb.c \
 	dataplane/upstream/upstream_pool.c \
-	dataplane/upstream/upstream_set.c
+	dataplane/upstream/upstream_set.c \
+	dataplane/worker/worker.c \
+	dataplane/worker/workers.c
 
 # snapshot, router: pure
 DATAPLANE_SRCS += \
