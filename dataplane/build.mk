@@ -12,6 +12,8 @@ DATAPLANE_SRCS := \
 	dataplane/integration/integration_mock_conf.c \
 	dataplane/integration/integration_mock_parse.c \
 	dataplane/integration/integration_reg.c \
+	dataplane/node.c \
+	dataplane/pages.c \
 	dataplane/telemetry/admin.c \
 	dataplane/telemetry/telemetry.c \
 	dataplane/telemetry/telemetry_config.c \
@@ -20,6 +22,7 @@ DATAPLANE_SRCS := \
 	dataplane/upstream/upstream_dns.c \
 	dataplane/upstream/upstream_h1.c \
 	dataplane/upstream/upstream_lb.c \
+	dataplane/upstream/upstream_names.c \
 	dataplane/upstream/upstream_pool.c \
 	dataplane/upstream/upstream_set.c \
 	dataplane/worker/worker.c \

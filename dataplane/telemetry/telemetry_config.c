@@ -2,12 +2,12 @@
 #include "telemetry/telemetry.h"
 #include "text/json.h"
 
-static void put_version(struct json_writer *w, const struct snap_version *v)
+static void put_version(struct json_writer *w, const struct bundle_version *v)
 {
     static const char hex[] = "0123456789abcdef";
-    char root[2 * SNAP_ROOT_SIZE];
+    char root[2 * BUNDLE_HASH];
 
-    for (size_t i = 0; i < SNAP_ROOT_SIZE; i++) {
+    for (size_t i = 0; i < BUNDLE_HASH; i++) {
         root[2 * i] = hex[v->root[i] >> 4];
         root[2 * i + 1] = hex[v->root[i] & 15];
     }
