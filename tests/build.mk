@@ -157,3 +157,17 @@ $(INTEROP_CLIENT): $(call objs,tests/interop/grpc_client.c) $(OUT)/libcommon.a
 .PHONY: interop
 interop: $(INTEROP_SERVER) $(INTEROP_CLIENT)
 	$(Q)$(PYTHON) tests/interop/grpc_interop.py $(INTEROP_SERVER) $(INTEROP_CLIENT)
+
+# ---- helpers of the end-to-end tests and the measurements ------------------------------------------
+$(OUT)/obj/tests/lib/%.o: tests/lib/%.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC $<")
+	$(Q)$(CC) $(CPPFLAGS) $(INC_COMMON) -Itests/lib $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BIN)/mkbundle: $(OUT)/obj/tests/lib/mkbundle.o $(OUT)/libcommon.a
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  LD $@")
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(PKG_COMMON)
+
+.PHONY: test-tools
+test-tools: $(BIN)/mkbundle
