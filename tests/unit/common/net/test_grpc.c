@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -647,6 +648,124 @@ START_TEST(bounds)
 }
 END_TEST
 
+/* ---- peers made by hand, in plain text ------------------------------------------------------------------------------------ */
+
+static int plain_pair(int *listener)
+{
+    struct sock_addr a;
+
+    ck_assert_int_eq(sock_parse(SLICE_LIT("127.0.0.1:0"), &a, &e), 0);
+    ck_assert_int_eq(sock_listen(&a, false, listener, &e), 0);
+    ck_assert_int_eq(sock_local(*listener, &a, &e), 0);
+    return sock_addr_port(&a);
+}
+
+static size_t put_frame(unsigned char *out, unsigned char kind, unsigned char flags, unsigned char stream,
+                        const void *p, size_t n)
+{
+    unsigned char head[9] = {0, (unsigned char)(n >> 8), (unsigned char)n, kind, flags, 0, 0, 0, stream};
+
+    memcpy(out, head, sizeof(head));
+    if (n > 0)
+        memcpy(out + sizeof(head), p, n);
+    return sizeof(head) + n;
+}
+
+static size_t put_header(unsigned char *out, const char *name, const char *value)
+{
+    size_t n = strlen(name), v = strlen(value);
+
+    out[0] = 0; /* literal, not indexed */
+    out[1] = (unsigned char)n;
+    memcpy(out + 2, name, n);
+    out[2 + n] = (unsigned char)v;
+    memcpy(out + 3 + n, value, v);
+    return 3 + n + v;
+}
+
+/* Asks for 200 MB with all windows open, and reads nothing. */
+static size_t greedy_request(unsigned char *out)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    unsigned char head[256];
+    size_t n = sizeof(preface) - 1, h = 0;
+
+    memcpy(out, preface, n);
+    n += put_frame(out + n, 4, 0, 0, "\0\4\177\377\377\377", 6);
+    n += put_frame(out + n, 8, 0, 0, "\177\377\0\0", 4);
+    h += put_header(head + h, ":method", "POST");
+    h += put_header(head + h, ":scheme", "http");
+    h += put_header(head + h, ":path", "/test.Echo/Count");
+    h += put_header(head + h, ":authority", "x");
+    h += put_header(head + h, "te", "trailers");
+    h += put_header(head + h, "content-type", "application/grpc");
+    n += put_frame(out + n, 1, 4, 1, head, h);
+    n += put_frame(out + n, 0, 1, 1, "\0\0\0\0\012" "200 100000", 15);
+    return n;
+}
+
+START_TEST(peer_takes_nothing)
+{
+    struct grpc_server_options o = {.base = base, .graveyard = yard, .limits = {.stall_ms = 50}};
+    struct grpc_server_stats stats = {0};
+    unsigned char out[1024];
+    struct sock_addr a;
+    size_t n;
+    int fd;
+
+    grpc_server_free(server);
+    (void)plain_pair(&o.listen_fd);
+    ck_assert_int_eq(sock_local(o.listen_fd, &a, &e), 0);
+    ck_assert_int_eq(grpc_server_new(&o, &server, &e), 0);
+    ck_assert_int_eq(grpc_echo_register(server), 0);
+    ck_assert_int_eq(sock_connect(&a, &fd, &e), 0);
+    n = greedy_request(out);
+    ck_assert_int_eq(write(fd, out, n), (ssize_t)n);
+    while (stats.closed_stalled == 0) {
+        event_base_loop(base, EVLOOP_ONCE);
+        grpc_server_stats(server, &stats);
+    }
+    ck_assert_uint_eq(stats.calls_total, 1);
+    ck_assert_int_eq(grpc_echo_open, 0);
+    ck_assert_int_eq(grpc_echo_ended[GRPC_UNAVAILABLE], 1);
+    (void)close(fd);
+}
+END_TEST
+
+static int mute_fd = -1;
+
+static void mute_cb(evutil_socket_t fd, short what, void *arg)
+{
+    unsigned char settings[9];
+
+    (void)what, (void)arg;
+    mute_fd = accept(fd, NULL, NULL);
+    ck_assert_int_eq(write(mute_fd, settings, put_frame(settings, 4, 0, 0, "", 0)), 9);
+}
+
+START_TEST(peer_says_nothing)
+{
+    struct grpc_client_options o = {
+        .base = base, .graveyard = yard, .on_state = on_state, .limits = {.keepalive_ms = 20, .keepalive_timeout_ms = 30}};
+    struct event *ev;
+    char target[64];
+    int fd;
+
+    (void)snprintf(target, sizeof(target), "127.0.0.1:%d", plain_pair(&fd));
+    o.target = target;
+    ev = event_new(base, fd, EV_READ, mute_cb, NULL);
+    ck_assert_int_eq(event_add(ev, NULL), 0);
+    ck_assert_int_eq(grpc_client_new(&o, &client, &e), 0);
+    run();
+    ck_assert_int_eq(states[GRPC_CLIENT_READY], 1);
+    ck_assert_int_eq(states[GRPC_CLIENT_CLOSED], 1);
+    ck_assert_ptr_nonnull(strstr(last_why, "PING"));
+    event_free(ev);
+    (void)close(fd);
+    (void)close(mute_fd);
+}
+END_TEST
+
 Suite *test_grpc_suite(void)
 {
     Suite *s = suite_create("grpc");
@@ -672,6 +791,8 @@ Suite *test_grpc_suite(void)
     tcase_add_test(t, certificate_replaced);
     tcase_add_test(t, nobody_there);
     tcase_add_test(t, bounds);
+    tcase_add_test(t, peer_takes_nothing);
+    tcase_add_test(t, peer_says_nothing);
     suite_add_tcase(s, t);
     return s;
 }
