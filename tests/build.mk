@@ -58,7 +58,9 @@ FUZZ_COMMON := \
 	tests/fuzz/http/fz_h1_response.c \
 	tests/fuzz/net/fz_grpc_wire.c \
 	tests/fuzz/text/fz_json.c
-FUZZ_DATAPLANE :=
+FUZZ_DATAPLANE := \
+	tests/fuzz/loader/fz_bundle.c \
+	tests/fuzz/router/fz_router.c
 FUZZ_CONTROLPLANE :=
 
 FUZZ_CONTROLPLANE += \
