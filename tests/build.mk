@@ -45,6 +45,9 @@ UNIT_CONTROLPLANE += \
 
 UNIT_CONTROLPLANE += \
 	tests/unit/controlplane/diag/test_diag.c \
+	tests/unit/controlplane/apply/test_apply.c \
+	tests/unit/controlplane/apply/test_apply_faces.c \
+	tests/unit/controlplane/apply/test_bad_specs.c \
 	tests/unit/controlplane/yaml/test_yml.c
 
 # What needs both planes: their state machines joined in one program. The only place where both may be included.
@@ -64,6 +67,7 @@ FUZZ_DATAPLANE := \
 FUZZ_CONTROLPLANE :=
 
 FUZZ_CONTROLPLANE += \
+	tests/fuzz/apply/fz_apply.c \
 	tests/fuzz/yaml/fz_yaml.c
 
 UNIT_BIN := $(OUT)/tests
