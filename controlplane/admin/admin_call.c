@@ -89,7 +89,7 @@ static void finish(struct admin_call *call)
 
     if (rc == -ERR_AGAIN && call->is_parked)
         return;
-    if (rc != 0 && call->status == 0)
+    if (rc != 0 && call->status < 400)
         admin_problem_err(call, &call->error);
     if (call->status == 0) {
         call->status = 200;

@@ -279,7 +279,10 @@ int admin_finish_nodes(struct admin_call *call, struct err *e)
 /* Forgets a node and refuses its certificate from now on: it must join again. */
 int admin_run_node_delete(struct admin_call *call, struct store *s, struct err *e)
 {
-    return store_node_remove(s, call->args[0], call->args[1], clock_wall_ms(), e);
+    int rc = store_node_remove(s, call->args[0], call->args[1], clock_wall_ms(), e);
+
+    call->status = rc == 0 ? 204 : 0;
+    return rc;
 }
 
 int admin_finish_node_delete(struct admin_call *call, struct err *e)
@@ -291,6 +294,5 @@ int admin_finish_node_delete(struct admin_call *call, struct err *e)
     if (call->admin->o.node_removed != NULL)
         call->admin->o.node_removed(call->admin->o.arg, id);
     push_disconnect(call->admin->push, id, "this node was removed");
-    call->status = 204;
     return 0;
 }

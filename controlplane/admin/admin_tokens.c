@@ -182,6 +182,7 @@ int admin_run_token_create(struct admin_call *call, struct store *s, struct err 
     if (rc == 0 && put_created(call, t, &made) != 0)
         rc = err_set(e, ERR_NOMEM, "answer");
     secret_wipe(&made, sizeof(made));
+    call->status = rc == 0 ? 201 : 0;
     call->data = t;
     return rc;
 }
@@ -193,20 +194,21 @@ int admin_finish_token_create(struct admin_call *call, struct err *e)
 
     if (rc != 0)
         return rc;
-    call->status = 201;
     call->content_type = "application/json";
     return 0;
 }
 
 int admin_run_token_delete(struct admin_call *call, struct store *s, struct err *e)
 {
-    return store_token_revoke(s, call->args[0], clock_wall_ms(), e);
+    int rc = store_token_revoke(s, call->args[0], clock_wall_ms(), e);
+
+    call->status = rc == 0 ? 204 : 0;
+    return rc;
 }
 
 int admin_finish_token_delete(struct admin_call *call, struct err *e)
 {
     (void)e;
     admin_auth_remove(call->admin->auth, call->args[0]);
-    call->status = 204;
     return 0;
 }

@@ -122,7 +122,8 @@ static int summarise(const struct vec *changes, struct buf *out)
         json_member_slice(&w, "kind", ch->kind);
         json_member_slice(&w, "name", ch->name);
         json_member_str(&w, "op", apply_op_name(ch->op));
-        json_member_slice(&w, "summary", buf_slice(&text));
+        if (buf_len(&text) > 0)
+            json_member_slice(&w, "summary", buf_slice(&text));
         json_end_object(&w);
     }
     json_end_array(&w);
