@@ -108,7 +108,7 @@ static size_t least_request(struct upstream_set *set, const struct choice *c)
         return a;
     x = c->t->list[a];
     y = c->t->list[b];
-    return (uint64_t)(x->n_busy + 1) * y->weight <= (uint64_t)(y->n_busy + 1) * x->weight ? a : b;
+    return (uint64_t)x->n_busy * y->weight <= (uint64_t)y->n_busy * x->weight ? a : b;
 }
 
 struct upstream_endpoint *upstream_choose(struct upstream_set *set, struct upstream_target *t, enum snap_policy policy,
