@@ -3,6 +3,7 @@ CONTROLPLANE_SRCS :=
 # --- spec to leaves
 CONTROLPLANE_SRCS += \
 	controlplane/diag/diag.c \
+	controlplane/diag/diag_code.c \
 	controlplane/diag/diag_json.c \
 	controlplane/diag/diag_near.c \
 	controlplane/diag/diag_text.c \

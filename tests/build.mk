@@ -45,6 +45,9 @@ UNIT_CONTROLPLANE += \
 
 UNIT_CONTROLPLANE += \
 	tests/unit/controlplane/diag/test_diag.c \
+	tests/unit/controlplane/apply/test_apply.c \
+	tests/unit/controlplane/apply/test_apply_faces.c \
+	tests/unit/controlplane/apply/test_bad_specs.c \
 	tests/unit/controlplane/yaml/test_yml.c
 
 # What needs both planes: their state machines joined in one program. The only place where both may be included.
@@ -58,10 +61,13 @@ FUZZ_COMMON := \
 	tests/fuzz/http/fz_h1_response.c \
 	tests/fuzz/net/fz_grpc_wire.c \
 	tests/fuzz/text/fz_json.c
-FUZZ_DATAPLANE :=
+FUZZ_DATAPLANE := \
+	tests/fuzz/loader/fz_bundle.c \
+	tests/fuzz/router/fz_router.c
 FUZZ_CONTROLPLANE :=
 
 FUZZ_CONTROLPLANE += \
+	tests/fuzz/apply/fz_apply.c \
 	tests/fuzz/yaml/fz_yaml.c
 
 UNIT_BIN := $(OUT)/tests

@@ -1,5 +1,6 @@
 #include "bundle/leaf.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,26 +139,40 @@ void leaf_table_set(struct leaf_table *t, uint32_t index, struct leaf *l)
     t->leaves[index] = l;
 }
 
+/* The hash of a node, and its leaves into the sums. False: all its leaves are empty, and no hash was made. */
+static bool seal_node(struct leaf_table *t, uint32_t node, uint8_t out[BUNDLE_HASH])
+{
+    uint8_t hashes[FAN][BUNDLE_HASH];
+    bool empty = true;
+
+    memset(hashes, 0, sizeof(hashes));
+    for (uint32_t i = 0; i < FAN; i++) {
+        const struct leaf *l = t->leaves[node * FAN + i];
+
+        if (l == NULL)
+            continue;
+        memcpy(hashes[i], l->hash, BUNDLE_HASH);
+        t->total_bytes += l->size;
+        t->n_leaves++;
+        t->n_resources += l->n_resources;
+        empty = false;
+    }
+    if (!empty)
+        hash_tagged(&TAG_NODE, hashes, sizeof(hashes), out);
+    return !empty;
+}
+
 void leaf_table_seal(struct leaf_table *t)
 {
-    uint8_t nodes[FAN][BUNDLE_HASH], hashes[FAN][BUNDLE_HASH];
+    static const uint8_t none[FAN * BUNDLE_HASH];
+    uint8_t nodes[FAN][BUNDLE_HASH], empty[BUNDLE_HASH];
 
     t->total_bytes = 0;
     t->n_leaves = t->n_resources = 0;
-    for (uint32_t i = 0; i < BUNDLE_LEAVES; i++) {
-        const struct leaf *l = t->leaves[i];
-
-        if (l == NULL) {
-            memset(hashes[i % FAN], 0, BUNDLE_HASH);
-        } else {
-            memcpy(hashes[i % FAN], l->hash, BUNDLE_HASH);
-            t->total_bytes += l->size;
-            t->n_leaves++;
-            t->n_resources += l->n_resources;
-        }
-        if (i % FAN == FAN - 1)
-            hash_tagged(&TAG_NODE, hashes, sizeof(hashes), nodes[i / FAN]);
-    }
+    hash_tagged(&TAG_NODE, none, sizeof(none), empty); /* small bundles have many of these */
+    for (uint32_t i = 0; i < FAN; i++)
+        if (!seal_node(t, i, nodes[i]))
+            memcpy(nodes[i], empty, BUNDLE_HASH);
     hash_tagged(&TAG_ROOT, nodes, sizeof(nodes), t->root);
 }
 

@@ -118,10 +118,17 @@ static void check_upstream(struct cross *c, const struct spec_integration *i, st
     struct validate in_api = {.src = c->api.source, .arena = c->v.arena, .diags = c->v.diags};
     struct diag *d;
     struct validate_ref found = c->scope->find(c->scope->arg, SPEC_UPSTREAM, name);
+    const struct spec_pair *p = NULL;
+    size_t own;
 
     if (found.document != NULL || found.is_unknown)
         return;
-    d = validate_error(&in_api, "SL2302", &i->uri.at, NULL, "upstream \"%.*s\" is not defined", SLICE_FMT(name));
+    if (i->has_variables)
+        p = blame(c->stage->document->u.stage, i->uri.v, sizeof("upstream://") - 1, &own);
+    if (p != NULL)
+        d = validate_error(&c->v, "SL2302", &p->value.at, NULL, "upstream \"%.*s\" is not defined", SLICE_FMT(name));
+    else
+        d = validate_error(&in_api, "SL2302", &i->uri.at, NULL, "upstream \"%.*s\" is not defined", SLICE_FMT(name));
     suggest(c, d, SPEC_UPSTREAM, name, "add a document of kind Upstream with this name");
     c->v.bad = true;
 }

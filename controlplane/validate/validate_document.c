@@ -26,6 +26,20 @@ static const struct spec_kind_def *find_kind(struct validate *v, const struct ym
     return NULL;
 }
 
+/* A misspelt field was told already, with the right word. */
+static bool is_misspelt(const struct yml_node *root, const char *name)
+{
+    for (uint32_t i = 0; i < root->n; i++) {
+        struct diag_near near;
+
+        diag_near_init(&near, yml_text(yml_key(root, i)));
+        diag_near_offer(&near, slice_of(name));
+        if (near.best.n > 0)
+            return true;
+    }
+    return false;
+}
+
 /* A string at the top, or NULL (told). */
 static const struct yml_node *top_text(struct validate *v, const struct yml_node *root, const char *name, const char *hint)
 {
@@ -37,7 +51,8 @@ static const struct yml_node *top_text(struct validate *v, const struct yml_node
         return n;
     if (n == NULL || n->type == YML_NULL) {
         at.width = 1;
-        diag_hint(v->diags, validate_error(v, "SL2003", &at, NULL, "the document has no \"%s\"", name), "%s", hint);
+        if (n != NULL || !is_misspelt(root, name))
+            diag_hint(v->diags, validate_error(v, "SL2003", &at, NULL, "the document has no \"%s\"", name), "%s", hint);
     } else {
         diag_hint(v->diags, validate_error(v, "SL2005", &at, &own, "\"%s\" must be a string, not %s", name, yml_type_words(n)), "%s",
                   hint);
@@ -86,7 +101,8 @@ static void read_part(struct validate *v, const struct yml_node *root, const cha
 
     if (n == NULL || n->type == YML_NULL) {
         at.width = 1;
-        diag_hint(v->diags, validate_error(v, "SL2003", &at, NULL, "the document has no \"%s\"", name), "add %s", name);
+        if (n != NULL || !is_misspelt(root, name))
+            diag_hint(v->diags, validate_error(v, "SL2003", &at, NULL, "the document has no \"%s\"", name), "add %s", name);
         return;
     }
     validate_shape(v, shape, n, out, &own);

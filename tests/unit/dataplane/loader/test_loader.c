@@ -239,6 +239,7 @@ static void spoil(struct mb *m, int i)
         return;
     case 18:
         api_route(m, "shop/prod", "GET", "/x", "direct");
+        free((void *)(uintptr_t)m->list[m->n - 1].part.p);
         m->list[m->n - 1].part = mb_dup(SLICE_LIT("stage/users/dev"));
         return;
     case 19:
