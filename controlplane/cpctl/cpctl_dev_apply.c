@@ -168,7 +168,7 @@ static bool is_ready(const char *address)
         }
     }
     (void)close(fd);
-    return n >= 12 && memcmp(line, "HTTP/1.1 200", 12) == 0;
+    return n >= 12 && memcmp(line, "HTTP/1.", 7) == 0 && memcmp(line + 8, " 200", 4) == 0;
 }
 
 int cpctl_dev_wait_ready(struct cpctl_dev *d)

@@ -148,10 +148,10 @@ static void mdoc_text(FILE *out, const char *text)
 static void mdoc_option(FILE *out, const struct cpctl_option *o)
 {
     if (o->letter != 0)
-        fprintf(out, ".It Fl %c , Fl Fl %s%s%s\n", o->letter, o->name, o->arg == NULL ? "" : " Ar ",
+        fprintf(out, ".It Fl %c , Fl -%s%s%s\n", o->letter, o->name, o->arg == NULL ? "" : " Ar ",
                 o->arg == NULL ? "" : o->arg);
     else
-        fprintf(out, ".It Fl Fl %s%s%s\n", o->name, o->arg == NULL ? "" : " Ar ",
+        fprintf(out, ".It Fl -%s%s%s\n", o->name, o->arg == NULL ? "" : " Ar ",
                 o->arg == NULL ? "" : o->arg);
     fprintf(out, "%s.\n", o->help);
 }

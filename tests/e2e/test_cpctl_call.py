@@ -1,6 +1,6 @@
 """cpctl without a control plane: the table of commands, help, wrong calls, contexts, completion, validate, the manual."""
 import json
-import pathlib
+import re
 import subprocess
 
 import pytest
@@ -266,6 +266,16 @@ def test_the_manual_pages_render(page):
     done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(ROOT / "deploy/man" / page)], capture_output=True, text=True)
     assert done.stdout + done.stderr == ""
     assert subprocess.run(["mandoc", "-T", "utf8", str(ROOT / "deploy/man" / page)], capture_output=True).stdout
+
+
+@pytest.mark.parametrize("program", ["sluice-controlplane", "sluice-dataplane"])
+def test_the_manual_has_every_option(program):
+    text = (ROOT / f"deploy/man/{program}.8").read_text()
+    done = subprocess.run([str(BIN / program), "--help"], capture_output=True, text=True, check=True)
+    there = set(re.findall(r"^  --([a-z-]+)", done.stdout, re.M))
+    assert there and {name for name in there if f"Fl -{name}" not in text} == set()
+    told = set(re.findall(r"(?:It|,) Fl -([a-z-]+)", text))
+    assert told - there <= {"config"}
 
 
 # ---- output ----
