@@ -50,6 +50,10 @@ UNIT_CONTROLPLANE += \
 	tests/unit/controlplane/apply/test_bad_specs.c \
 	tests/unit/controlplane/yaml/test_yml.c
 
+UNIT_CONTROLPLANE += \
+	tests/unit/controlplane/cpctl/test_cpctl_out.c \
+	tests/unit/controlplane/cpctl/test_cpctl_parse.c
+
 # What needs both planes: their state machines joined in one program. The only place where both may be included.
 UNIT_PLANES := \
 	tests/unit/planes/test_push_sim.c

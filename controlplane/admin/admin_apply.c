@@ -42,12 +42,39 @@ static int read_files(const struct json *body, struct vec *files, struct err *e)
     const struct json *list = json_get_str(body, "files");
     int rc = 0;
 
+    if (list == NULL && json_get_str(body, "deletes") != NULL)
+        return 0; /* only deletes */
     if (!json_is(list, JSON_ARRAY) || list->count == 0)
         return err_set(e, ERR_SYNTAX, "\"files\" must be a list with at least one file");
     if (list->count > FILES_MAX)
         return err_set(e, ERR_LIMIT, "more than %u files", FILES_MAX);
     for (const struct json *v = list->first; rc == 0 && v != NULL; v = v->next)
         rc = read_file(v, files, e);
+    return rc;
+}
+
+/* Documents that go in the same revision, each by its kind and name. */
+static int read_deletes(const struct json *body, struct vec *keys, struct err *e)
+{
+    static const char *const names[] = {"kind", "name", NULL};
+    const struct json *list = json_get_str(body, "deletes");
+    int rc = 0;
+
+    if (list != NULL && (!json_is(list, JSON_ARRAY) || list->count > FILES_MAX))
+        return err_set(e, ERR_SYNTAX, "\"deletes\" must be a list of at most %u objects with \"kind\" and \"name\"", FILES_MAX);
+    for (const struct json *v = list == NULL ? NULL : list->first; rc == 0 && v != NULL; v = v->next) {
+        struct apply_key key = {0};
+
+        rc = json_is(v, JSON_OBJECT) ? admin_members(v, names, e) : err_set(e, ERR_SYNTAX, "\"deletes\" must be a list of objects");
+        if (rc == 0)
+            rc = admin_text(v, "kind", &key.kind, e);
+        if (rc == 0)
+            rc = admin_text(v, "name", &key.name, e);
+        if (rc == 0 && (key.kind.n == 0 || key.name.n == 0))
+            rc = err_set(e, ERR_SYNTAX, "what is deleted needs a \"kind\" and a \"name\"");
+        if (rc == 0 && vec_push(keys, &key) == NULL)
+            rc = err_set(e, ERR_NOMEM, "deletes");
+    }
     return rc;
 }
 
@@ -235,8 +262,8 @@ int admin_finish_commit(struct admin_call *call, struct err *e)
 
 int admin_run_apply(struct admin_call *call, struct store *s, struct err *e)
 {
-    static const char *const names[] = {"files", "dryRun", "message", "baseRevision", NULL};
-    struct vec files = VEC_INIT(struct apply_file);
+    static const char *const names[] = {"files", "deletes", "dryRun", "message", "baseRevision", NULL};
+    struct vec files = VEC_INIT(struct apply_file), deletes = VEC_INIT(struct apply_key);
     struct commit_request q = {.action = SLICE_LIT("apply")};
     const struct json *body;
     int rc = admin_body(call, &body, e);
@@ -246,13 +273,20 @@ int admin_run_apply(struct admin_call *call, struct store *s, struct err *e)
     if (rc == 0)
         rc = read_files(body, &files, e);
     if (rc == 0)
+        rc = read_deletes(body, &deletes, e);
+    if (rc == 0)
         rc = read_options(body, &q, e);
     if (rc == 0) {
         q.files = files.p;
         q.n_files = files.n;
+        q.deletes = deletes.p;
+        q.n_deletes = deletes.n;
+        if (files.n == 0)
+            q.action = SLICE_LIT("delete");
         rc = commit(call, s, &q, do_apply, NULL, e);
     }
     vec_fini(&files);
+    vec_fini(&deletes);
     return rc;
 }
 

@@ -21,7 +21,8 @@ const char admin_schemas[] =
         ",\"column\":" INTEGER ",\"width\":" INTEGER ",\"path\":" STRING ",\"message\":" STRING ",\"hint\":" STRING
         ",\"caret\":" INTEGER ",\"excerpt\":" LIST(OBJECT("", "\"line\":" INTEGER ",\"text\":" STRING)))
     ",\"File\":" OBJECT("\"text\"", "\"name\":" STRING ",\"text\":" STRING)
-    ",\"ApplyRequest\":" OBJECT("\"files\"", "\"files\":" LIST(REF("File")) "," OPTIONS)
+    ",\"Key\":" OBJECT("\"kind\",\"name\"", KIND_NAME)
+    ",\"ApplyRequest\":" OBJECT("", "\"files\":" LIST(REF("File")) ",\"deletes\":" LIST(REF("Key")) "," OPTIONS)
     ",\"DiffRequest\":" OBJECT("\"files\"", "\"files\":" LIST(REF("File")))
     ",\"ChangeOptions\":" OBJECT("", OPTIONS)
     ",\"StageVariables\":" OBJECT("",

@@ -1,6 +1,8 @@
 /* Diagnostics as people read them. */
 #include "diag/diag.h"
 
+#include "text/utf8.h"
+
 struct paint {
     const char *bold, *error, *warning, *dim, *off;
 };
@@ -8,15 +10,23 @@ struct paint {
 static const struct paint PLAIN = {"", "", "", "", ""};
 static const struct paint COLOUR = {"\033[1m", "\033[1;31m", "\033[1;33m", "\033[2m", "\033[0m"};
 
-/* One source line: tabs and control characters as one blank each, so that the caret stands right. */
+/* One source line: tabs and control characters as one blank each, so that the caret stands right; bytes that are no UTF-8 as
+ * question marks. */
 static int put_line(struct buf *out, struct slice s)
 {
     int rc = buf_reserve(out, s.n + 1);
 
-    for (size_t i = 0; rc == 0 && i < s.n; i++) {
-        char c = (unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f ? ' ' : s.p[i];
+    while (rc == 0 && s.n > 0) {
+        uint32_t c = 0;
+        unsigned n = utf8_read(s, &c);
 
-        rc = buf_append(out, &c, 1);
+        if (n == 0)
+            rc = buf_append(out, "?", 1);
+        else if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+            rc = buf_append(out, " ", 1);
+        else
+            rc = buf_append(out, s.p, n);
+        s = slice_sub(s, n == 0 ? 1 : n, s.n);
     }
     return rc;
 }
