@@ -7,44 +7,70 @@
 
 #define ROTL(x, b) (((x) << (b)) | ((x) >> (64 - (b))))
 
-static void sip_round(uint64_t v[4])
+struct sip {
+    uint64_t a, b, c, d;
+};
+
+static inline __attribute__((always_inline)) struct sip sip_round(struct sip v)
 {
-    v[0] += v[1];
-    v[1] = ROTL(v[1], 13) ^ v[0];
-    v[0] = ROTL(v[0], 32);
-    v[2] += v[3];
-    v[3] = ROTL(v[3], 16) ^ v[2];
-    v[0] += v[3];
-    v[3] = ROTL(v[3], 21) ^ v[0];
-    v[2] += v[1];
-    v[1] = ROTL(v[1], 17) ^ v[2];
-    v[2] = ROTL(v[2], 32);
+    v.a += v.b;
+    v.b = ROTL(v.b, 13) ^ v.a;
+    v.a = ROTL(v.a, 32);
+    v.c += v.d;
+    v.d = ROTL(v.d, 16) ^ v.c;
+    v.a += v.d;
+    v.d = ROTL(v.d, 21) ^ v.a;
+    v.c += v.b;
+    v.b = ROTL(v.b, 17) ^ v.c;
+    v.c = ROTL(v.c, 32);
+    return v;
+}
+
+/* The last n (0 to 7) bytes as a number. */
+static inline uint64_t sip_tail(const unsigned char *s, size_t n)
+{
+    uint64_t t = 0;
+    uint32_t four;
+    uint16_t two;
+    size_t k = 0;
+
+    if (n & 4) {
+        memcpy(&four, s, 4);
+        t = four;
+        k = 4;
+    }
+    if (n & 2) {
+        memcpy(&two, s + k, 2);
+        t |= (uint64_t)two << (8 * k);
+        k += 2;
+    }
+    if (n & 1)
+        t |= (uint64_t)s[k] << (8 * k);
+    return t;
 }
 
 uint64_t map_siphash(uint64_t k0, uint64_t k1, const void *p, size_t n)
 {
-    uint64_t v[4] = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u,
-                     k1 ^ 0x7465646279746573u};
+    struct sip v = {k0 ^ 0x736f6d6570736575u, k1 ^ 0x646f72616e646f6du, k0 ^ 0x6c7967656e657261u, k1 ^ 0x7465646279746573u};
     const unsigned char *s = p;
-    uint64_t last = (uint64_t)n << 56, m;
+    uint64_t m;
     size_t i, whole = n & ~(size_t)7;
 
     for (i = 0; i < whole; i += 8) {
         memcpy(&m, s + i, 8);
-        v[3] ^= m;
-        sip_round(v);
-        v[0] ^= m;
+        v.d ^= m;
+        v = sip_round(v);
+        v.a ^= m;
     }
-    for (; i < n; i++)
-        last |= (uint64_t)s[i] << (8 * (i & 7));
-    v[3] ^= last;
-    sip_round(v);
-    v[0] ^= last;
-    v[2] ^= 0xff;
-    sip_round(v);
-    sip_round(v);
-    sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
+    m = (uint64_t)n << 56;
+    if (n != whole)
+        m |= sip_tail(s + whole, n - whole);
+    v.d ^= m;
+    v = sip_round(v);
+    v.a ^= m;
+    v.c ^= 0xff;
+    v = sip_round(sip_round(sip_round(v)));
+    return v.a ^ v.b ^ v.c ^ v.d;
 }
 
 void map_init(struct map *m)
