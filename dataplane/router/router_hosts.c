@@ -5,6 +5,7 @@ struct build {
     struct router_growing table;
     struct vec stages;         /* const struct snap_stage *, by node; node 0 is the parent of hosts */
     uint32_t any;
+    bool has_hosts;
 };
 
 /* The child of at by that name, made where it is missing. */
@@ -28,6 +29,7 @@ static int add(struct build *b, const struct snap_stage *stage, const struct sli
     int rc = 0;
 
     if (host != NULL) {
+        b->has_hosts = true;
         rc = step(b, 0, *host, &at);
     } else {
         if (b->any == 0 && vec_push(&b->stages, NULL) != NULL)
@@ -58,6 +60,7 @@ static int seal(struct build *b, struct arena *a, const struct snap_hosts **out,
     memcpy(stages, b->stages.p, b->stages.n * sizeof(*stages));
     h->stages = stages;
     h->any = b->any;
+    h->has_hosts = b->has_hosts;
     *out = h;
     return 0;
 }

@@ -43,6 +43,7 @@ struct snap_hosts {
     struct router_table table;                /* hosts below node 0, base paths below their host's node */
     const struct snap_stage *const *stages;   /* by node; NULL: none ends there */
     uint32_t any;                             /* the node of "every host"; 0: none */
+    bool has_hosts;                           /* some stage is on a host of its own */
 };
 
 static inline uint32_t router_hash(const struct router_table *t, uint32_t parent, struct slice s)

@@ -134,7 +134,7 @@ enum router_result router_match(const struct snap *s, struct slice host, enum ht
     uint32_t at;
 
     if (path.n == 0 || *path.p == '/') {
-        at = host.n == 0 ? 0 : router_find(&h->table, 0, host);
+        at = host.n == 0 || !h->has_hosts ? 0 : router_find(&h->table, 0, host);
         if (at != 0)
             stage = find_stage(h, at, path, &rest);
         if (stage == NULL && h->any != 0)
