@@ -123,7 +123,7 @@ static int put_escape(struct buf *out, unsigned char c)
 
 int json_write_string(struct buf *out, struct slice v)
 {
-    const char *p = v.p, *end_ = v.p + v.n;
+    const char *p = v.n == 0 ? "" : v.p, *end_ = p + v.n;
     int rc = buf_append(out, "\"", 1);
 
     while (rc == 0 && p < end_) {
