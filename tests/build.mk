@@ -48,6 +48,7 @@ UNIT_CONTROLPLANE += \
 	tests/unit/controlplane/apply/test_apply.c \
 	tests/unit/controlplane/apply/test_apply_faces.c \
 	tests/unit/controlplane/apply/test_bad_specs.c \
+	tests/unit/controlplane/compile/test_compile.c \
 	tests/unit/controlplane/yaml/test_yml.c
 
 UNIT_CONTROLPLANE += \

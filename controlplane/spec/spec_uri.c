@@ -229,6 +229,8 @@ static int check_characters(struct slice uri, struct spec_uri_error *e)
     for (size_t i = 0; i < uri.n; i++) {
         unsigned char c = (unsigned char)uri.p[i];
 
+        if (is_alnum(uri.p[i]))
+            continue;
         if (c <= 0x20 || c >= 0x7f)
             return fail(e, i, 1, "percent-encode it", "a URI has only visible ASCII characters");
         if (c == '#')
@@ -249,7 +251,7 @@ static int check_dots(struct slice uri, size_t at, struct spec_uri_error *e)
         bool only = true;
 
         while (at < uri.n && uri.p[at] != '/' && uri.p[at] != '?') {
-            bool encoded = uri.n - at >= 3 && strncasecmp(uri.p + at, "%2e", 3) == 0;
+            bool encoded = uri.p[at] == '%' && uri.n - at >= 3 && strncasecmp(uri.p + at, "%2e", 3) == 0;
 
             if (uri.p[at] == '.' || encoded)
                 dots++;

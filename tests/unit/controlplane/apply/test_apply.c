@@ -224,6 +224,27 @@ START_TEST(places_across_files_and_revisions)
 }
 END_TEST
 
+START_TEST(files_that_are_too_large)
+{
+    size_t size = ((size_t)32 << 20) + 1;
+    char *text = calloc(1, size);
+    struct apply_file files[] = {{SLICE_LIT("one"), {text, size}, 1}, {SLICE_LIT("two"), {text, size - 1}, 1}, {SLICE_LIT("three"), {text, 1}, 1}};
+    struct apply_request request = {.files = files, .n_files = 1};
+    struct run r;
+
+    ck_assert_ptr_nonnull(text);
+    run_request(&r, &request, NULL);
+    ck_assert_int_eq(r.rc, -ERR_INVALID);
+    ck_assert_str_eq(first_diag(&r)->code, "SL1012");
+    run_end(&r);
+    request.n_files = 3;
+    run_request(&r, &request, NULL);
+    ck_assert_int_eq(r.rc, -ERR_LIMIT);
+    run_end(&r);
+    free(text);
+}
+END_TEST
+
 START_TEST(dev_makes_stages_by_itself)
 {
     struct apply_file f = {SLICE_LIT("f"), SLICE_LIT(BLOG), 1};
@@ -346,6 +367,7 @@ Suite *test_apply_suite(void)
     tcase_add_test(t, atomic_over_its_documents);
     tcase_add_test(t, deletes);
     tcase_add_test(t, places_across_files_and_revisions);
+    tcase_add_test(t, files_that_are_too_large);
     tcase_add_test(t, dev_makes_stages_by_itself);
     tcase_add_test(t, resources_as_the_schema_has_them);
     tcase_add_test(t, ten_thousand_routes);

@@ -111,6 +111,39 @@ START_TEST(bounded_and_sorted)
 }
 END_TEST
 
+START_TEST(json_there_and_back)
+{
+    struct diag_list l, back;
+    struct buf json, text, again;
+    struct err e;
+
+    diag_init(&l);
+    diag_init(&back);
+    buf_init(&json, 0);
+    buf_init(&text, 0);
+    buf_init(&again, 0);
+    diag_source_add(&l, SLICE_LIT("a"), SLICE_LIT(TEXT), 1);
+    diag_hint(&l, add(&l, "a", 5, 17, 8, "say \"x\""), "or %s", "y");
+    (void)diag_add(&l, DIAG_WARNING, "SL2390", (struct diag_place){SLICE_LIT("b"), 1, 1, 1}, SLICE_LIT("spec.x"), "careful");
+    for (uint32_t i = 0; i < DIAG_MAX; i++)
+        (void)add(&l, "c", i + 1, 1, 1, "more");
+    ck_assert_int_eq(diag_json(&l, &json), 0);
+    ck_assert_int_eq(diag_read_json(&back, buf_slice(&json), &e), 0);
+    ck_assert_int_eq(diag_text(&l, &text, false), 0);
+    ck_assert_int_eq(diag_text(&back, &again, false), 0);
+    ck_assert(slice_eq(buf_slice(&text), buf_slice(&again)));
+    ck_assert_uint_eq(back.errors, l.errors);
+    ck_assert_uint_eq(back.warnings, 1);
+    ck_assert_uint_eq(back.dropped, 2);
+    ck_assert_int_eq(diag_read_json(&back, SLICE_LIT("{}"), &e), -ERR_SYNTAX);
+    buf_fini(&json);
+    buf_fini(&text);
+    buf_fini(&again);
+    diag_fini(&l);
+    diag_fini(&back);
+}
+END_TEST
+
 START_TEST(nearest_word)
 {
     static const struct {
@@ -145,6 +178,7 @@ Suite *test_diag_suite(void)
     tcase_add_test(t, odd_places);
     tcase_add_test(t, long_lines_are_cut_around_the_column);
     tcase_add_test(t, bounded_and_sorted);
+    tcase_add_test(t, json_there_and_back);
     tcase_add_test(t, nearest_word);
     suite_add_tcase(s, t);
     return s;
