@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "bundle/bundle_file.h"
 #include "exchange/exchange_ops.h"
 #include "loader/loader.h"
@@ -483,13 +484,20 @@ START_TEST(ten_thousand_routes)
 {
     struct mb m = {0};
     struct router_match out;
+    uint64_t from, whole, one;
     struct snap *a, *b;
 
     api_large(&m, 10000);
+    from = clock_mono_us();
     a = build(&m, NULL);
+    whole = clock_mono_us() - from;
     ck_assert_uint_eq(a->n_routes, 10000);
     api_route(&m, "shop/prod", "DELETE", "/v3/team-3/item-3/{id}", "route-3");
+    from = clock_mono_us();
     b = build(&m, a);
+    one = clock_mono_us() - from;
+    (void)printf("loader: 10000 routes with leaves and hashes in %llu us, one more in %llu us, %llu bytes a route\n",
+                 (unsigned long long)whole, (unsigned long long)one, (unsigned long long)(a->bytes / a->n_routes));
     ck_assert_ptr_eq(part(a, "upstream/orders"), part(b, "upstream/orders"));
     ck_assert_int_eq(router_match(b, SLICE_NONE, HTTP_METHOD_DELETE, SLICE_LIT("/shop/prod/v3/team-3/item-3/x"), &out), ROUTER_OK);
     ck_assert_int_eq(router_match(a, SLICE_NONE, HTTP_METHOD_DELETE, SLICE_LIT("/shop/prod/v3/team-3/item-3/x"), &out),
