@@ -40,7 +40,14 @@ DATAPLANE_SRCS += \
 
 DATAPLANE_SRCS += \
 	dataplane/sync/sync_core.c \
-	dataplane/sync/sync_core_offer.c
+	dataplane/sync/sync.c \
+	dataplane/sync/sync_builder.c \
+	dataplane/sync/sync_core_offer.c \
+	dataplane/sync/sync_decode.c \
+	dataplane/sync/sync_encode.c \
+	dataplane/sync/sync_identity.c \
+	dataplane/sync/sync_join.c \
+	dataplane/sync/sync_link.c
 
 # loader: bundles to snapshots
 DATAPLANE_SRCS += \

@@ -57,7 +57,8 @@ UNIT_CONTROLPLANE += \
 
 # What needs both planes: their state machines joined in one program. The only place where both may be included.
 UNIT_PLANES := \
-	tests/unit/planes/test_push_sim.c
+	tests/unit/planes/test_push_sim.c \
+	tests/unit/planes/test_push_wire.c
 
 # Fuzz targets: tests/fuzz/<room>/fz_<name>.c with LLVMFuzzerTestOneInput, corpus in tests/fuzz/corpus/<name>/.
 FUZZ_COMMON := \

@@ -170,6 +170,7 @@ struct protocol_inline_leaf {
 struct protocol_offer {
     uint8_t nonce[PROTOCOL_NONCE];
     const struct bundle *header;
+    const char *header_error;               /* NULL: it could be read; else only version and schema of header are filled */
     uint32_t leaf_count;
     char missing_capability[65];            /* one that the header requires and this program lacks; empty: none */
     bool has_base;

@@ -142,7 +142,13 @@ static bool check_header(const struct sync_core *c, const struct protocol_offer 
     const char *text = NULL;
 
     memset(e, 0, sizeof(*e));
-    if (strcmp(h->cluster_id, c->hello.cluster_id) != 0) {
+    if (h->schema < c->hello.schema_min || h->schema > c->hello.schema_max || o->leaf_count != BUNDLE_LEAVES) {
+        e->code = PROTOCOL_SCHEMA_UNSUPPORTED;
+        text = "the bundle's schema is not one that this node loads";
+    } else if (o->header_error != NULL) {
+        e->code = PROTOCOL_DECODE;
+        text = o->header_error;
+    } else if (strcmp(h->cluster_id, c->hello.cluster_id) != 0) {
         e->code = PROTOCOL_INTERNAL;
         text = "the bundle is another cluster's";
     } else if (strcmp(h->environment, c->hello.environment) != 0) {
@@ -156,9 +162,6 @@ static bool check_header(const struct sync_core *c, const struct protocol_offer 
         e->code = PROTOCOL_STALE_VERSION;
         e->retryable = true;
         text = "the bundle is not newer than what this node serves";
-    } else if (h->schema < c->hello.schema_min || h->schema > c->hello.schema_max || o->leaf_count != BUNDLE_LEAVES) {
-        e->code = PROTOCOL_SCHEMA_UNSUPPORTED;
-        text = "the bundle's schema is not one that this node loads";
     } else if (o->missing_capability[0] != '\0') {
         e->code = PROTOCOL_CAPABILITY_MISSING;
         snprintf(e->field, sizeof(e->field), "%s", o->missing_capability);

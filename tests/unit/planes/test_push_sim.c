@@ -268,6 +268,7 @@ static struct bundle *compile(struct env *e, bool poison)
     b->version.revision = ++w.revision;
     snprintf(b->cluster_id, sizeof(b->cluster_id), "sim");
     snprintf(b->environment, sizeof(b->environment), "%s", e->name);
+    b->schema = 1;
     b->empty_is_intended = true;
     bundle_set_table(b, t);
     return b;
