@@ -183,3 +183,14 @@ $(BIN)/mkbundle: $(OUT)/obj/tests/lib/mkbundle.o $(OUT)/libcommon.a
 
 .PHONY: test-tools
 test-tools: $(BIN)/mkbundle
+
+# ---- measurements: always the release build ---------------------------------------------------------
+$(BIN)/perf-%: tests/perf/%.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  CC $<")
+	$(Q)$(CC) -D_GNU_SOURCE -std=c11 -O2 -Wall -Wextra -o $@ $<
+
+.PHONY: bench
+bench: deps-bench
+	$(Q)$(MAKE) --no-print-directory -s -j$$(nproc) $(BIN)/sluice-dataplane $(BIN)/mkbundle $(BIN)/perf-origin $(BIN)/perf-floor
+	$(Q)$(PYTHON) tests/perf/bench.py --bin $(BIN) $(BENCH_ARGS)

@@ -72,9 +72,14 @@ void h1c_doom(struct h1c *c)
     list_append(&c->env->doomed, &c->doomed);
 }
 
+/* Only now is the descriptor closed: libevent takes it out of epoll at the begin of a turn, and by then the number must not
+ * be another thread's. */
 static void free_connection(void *p)
 {
-    free(p);
+    struct h1c *c = p;
+
+    (void)close(c->fd);
+    free(c);
 }
 
 static void destroy(struct h1c *c)
@@ -92,8 +97,6 @@ static void destroy(struct h1c *c)
     block_give(env->blocks, TAKE(&c->in));
     block_give(env->blocks, TAKE(&c->body));
     block_give(env->blocks, TAKE(&c->out));
-    (void)close(c->fd);
-    c->fd = -1;
     c->magic = 0;
     env->n_open--;
     STAT_ADD(env->stats.closed);

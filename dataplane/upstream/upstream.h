@@ -92,6 +92,8 @@ struct upstream_call {
 struct upstream_set *upstream_set_new(struct upstream_env *env);
 /* No calls are running. Not inside a callback. */
 void upstream_set_free(struct upstream_set *set);
+/* After each turn of the loop: buries the connections that ended in it. */
+void upstream_set_turn(struct upstream_set *set);
 /* The addresses of a name; n 0: it has none (calls that wait for it fail; addresses known before are kept). */
 void upstream_set_resolved(struct upstream_set *set, struct slice host, const struct sock_addr *addresses, size_t n);
 /* Closes what is idle, so that a worker can end. */

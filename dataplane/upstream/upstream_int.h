@@ -82,6 +82,7 @@ struct upstream_set {
     size_t n_targets;
     struct map hosts;                 /* name -> struct upstream_host */
     uint64_t random;
+    struct list closed;               /* connections that ended in this turn of the loop */
     struct h1_header headers[CAPS_HEADERS_MAX];
 };
 

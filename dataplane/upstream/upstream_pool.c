@@ -132,9 +132,26 @@ void upstream_conn_park(struct upstream_conn *c)
         upstream_conn_close(CONTAINER_OF(ep->idle.prev, struct upstream_conn, node));
 }
 
+/* Only now is the descriptor closed: libevent takes it out of epoll at the begin of a turn, and by then the number must not
+ * be another thread's. */
 static void free_conn(void *p)
 {
-    free(p);
+    struct upstream_conn *c = p;
+
+    (void)close(c->fd);
+    free(c);
+}
+
+void upstream_set_turn(struct upstream_set *set)
+{
+    struct list *n;
+
+    while ((n = list_first(&set->closed)) != NULL) {
+        struct upstream_conn *c = CONTAINER_OF(n, struct upstream_conn, node);
+
+        list_remove(n);
+        graveyard_add(set->env->graveyard, &c->grave, c, free_conn);
+    }
 }
 
 void upstream_conn_close(struct upstream_conn *c)
@@ -154,9 +171,7 @@ void upstream_conn_close(struct upstream_conn *c)
     wheel_remove(&c->timer);
     c->state = UPCONN_CLOSED;
     block_give(env->blocks, TAKE(&c->in));
-    (void)close(c->fd);
-    c->fd = -1;
     ep->n_open--;
     STAT_ADD_N(env->stats.open, (uint64_t)-1);
-    graveyard_add(env->graveyard, &c->grave, c, free_conn);
+    list_append(&ep->set->closed, &c->node);
 }

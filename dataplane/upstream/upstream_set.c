@@ -15,6 +15,7 @@ struct upstream_set *upstream_set_new(struct upstream_env *env)
     set->env = env;
     random_bytes(&set->random, sizeof(set->random));
     set->random |= 1;
+    list_init(&set->closed);
     map_init(&set->hosts);
     return set;
 }
@@ -69,6 +70,7 @@ void upstream_set_free(struct upstream_set *set)
         return;
     for (size_t i = 0; i < set->n_targets; i++)
         target_free(set->targets[i]);
+    upstream_set_turn(set);
     free(set->targets);
     while (map_next(&set->hosts, &at, &key, &host))
         free(host);

@@ -140,6 +140,7 @@ static void *run(void *arg)
     while (!w->stop) {
         (void)event_base_loop(w->base, EVLOOP_ONCE);
         connection_turn(&w->connections);
+        upstream_set_turn(w->exchanges.upstreams);
         if (UNLIKELY(w->draining) && w->connections.n_open == 0 && !w->told_drained) {
             w->told_drained = true;
             STAT_SET(w->open, 0);
