@@ -51,6 +51,7 @@ struct apply_request {
     const struct apply_key *deletes;
     size_t n_deletes;
     struct slice single_environment; /* dev: all stages are served by this environment; empty: as the Stages say */
+    bool from_store;                 /* everything that a store holds: the bound on the bytes of one apply does not count */
     bool implicit_stage;             /* dev: an Api without a Stage gets stage "dev", at "/" when it is the only one */
 };
 

@@ -192,7 +192,7 @@ int apply_read(struct apply *a)
 
     for (size_t i = 0; i < a->request->n_files; i++)
         total += a->request->files[i].text.n;
-    if (total > CAPS_APPLY_MAX)
+    if (total > CAPS_APPLY_MAX && !a->request->from_store)
         return err_set(a->e, ERR_LIMIT, "the files have %zu bytes together; at most %u are allowed", total, CAPS_APPLY_MAX);
     if (a->request->n_files > 0)
         rc = index_base(a);

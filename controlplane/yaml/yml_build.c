@@ -145,9 +145,10 @@ static int check_key(struct yml_build *b, const struct yml_node *key)
 static void tell_duplicate(struct yml_build *b, const struct yml_node *first, const struct yml_node *second)
 {
     struct slice k = yml_text(second);
-    char hint[64];
+    char hint[128];
 
-    (void)snprintf(hint, sizeof(hint), "the first one is at line %u, column %u", first->line + b->first_line - 1, first->column);
+    (void)snprintf(hint, sizeof(hint), "the first one is at line %u, column %u%s", first->line + b->first_line - 1, first->column,
+                   b->depth == 0 && slice_is(k, "apiVersion") ? "; is the line \"---\" between two documents missing?" : "");
     (void)yml_build_fail(b, ERR_SYNTAX, "SL1006", second->line, second->column, second->width, hint, "duplicate key \"%.*s\"",
                          SLICE_FMT(k));
 }
