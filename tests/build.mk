@@ -39,6 +39,7 @@ UNIT_CONTROLPLANE :=
 UNIT_CONTROLPLANE += \
 	tests/unit/controlplane/admin/test_trust.c \
 	tests/unit/controlplane/apply/test_check_child.c \
+	tests/unit/controlplane/apply/test_committer.c \
 	tests/unit/controlplane/store/test_store.c \
 	tests/unit/controlplane/store/test_store_crash.c \
 	tests/unit/controlplane/store/test_store_identity.c

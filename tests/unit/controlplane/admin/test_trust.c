@@ -118,6 +118,40 @@ START_TEST(half_made)
 }
 END_TEST
 
+/* Near its end: made anew, by the same CA, while the server runs. */
+START_TEST(renewal)
+{
+    const char *names[] = {"localhost"};
+    char ca_crt[8000], ca_key[8000], crt[8000], again[8000], path[160];
+    struct cert_ca *ca = NULL;
+    struct buf cert, key;
+    struct trust *t = opened(NULL);
+
+    read_text("server.crt", crt, sizeof(crt));
+    ck_assert_int_eq(trust_renew(t, &e), 0);
+    read_text("server.crt", again, sizeof(again));
+    ck_assert_str_eq(crt, again);
+    read_text("ca.crt", ca_crt, sizeof(ca_crt));
+    read_text("ca.key", ca_key, sizeof(ca_key));
+    ck_assert_int_eq(cert_ca_load(slice_of(ca_crt), slice_of(ca_key), &ca, &e), 0);
+    buf_init(&cert, 0);
+    buf_init(&key, 0);
+    ck_assert_int_eq(cert_make_server(ca, names, 1, TRUST_RENEW_DAYS - 1, &cert, &key, &e), 0);
+    path_of("server.crt", path);
+    ck_assert_int_eq(file_write_atomic(path, buf_slice(&cert).p, buf_len(&cert), 0644, &e), 0);
+    path_of("server.key", path);
+    ck_assert_int_eq(file_write_atomic(path, buf_slice(&key).p, buf_len(&key), 0600, &e), 0);
+    (void)snprintf(crt, sizeof(crt), "%.*s", (int)buf_len(&cert), buf_slice(&cert).p);
+    ck_assert_msg(trust_renew(t, &e) == 0, "%s", e.text);
+    read_text("server.crt", again, sizeof(again));
+    ck_assert_str_ne(crt, again);
+    buf_fini(&cert);
+    cert_wipe(&key);
+    cert_ca_free(ca);
+    trust_free(t);
+}
+END_TEST
+
 START_TEST(a_ca_is_never_replaced)
 {
     struct trust_options o = {folder, NULL};
@@ -233,6 +267,7 @@ Suite *test_trust_suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, made_once);
     tcase_add_test(t, half_made);
+    tcase_add_test(t, renewal);
     tcase_add_test(t, a_ca_is_never_replaced);
     tcase_add_test(t, admin_token);
     tcase_add_test(t, the_store_missed_it);

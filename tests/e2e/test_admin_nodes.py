@@ -1,0 +1,112 @@
+"""Nodes as the control plane keeps them: joining, what is told of them, throwing one out, failed heads over a restart."""
+import grpc
+import pytest
+import wire
+from admin_lib import SHOP, files
+from harness import wait_for
+from wire import push
+
+
+def listed(cp):
+    return {n["id"]: n for n in cp.api("GET", "/v1/nodes")[1]}
+
+
+def refused(call):
+    with pytest.raises(grpc.RpcError) as e:
+        call()
+    return e.value.code()
+
+
+def serve(node, offer, last=push.Ack.ACTIVE):
+    node.take(offer)
+    for phase in (push.Ack.RECEIVED, push.Ack.VERIFIED, push.Ack.BUILT):
+        node.ack(offer, phase)
+    if last == push.Ack.ACTIVE:
+        if offer.hold:
+            node.receive("activate")
+        node.ack(offer, push.Ack.ACTIVE)
+
+
+def test_a_join_token_is_used_up(cp):
+    node = wire.FakeNode(cp, "dev", "a")                      # burns its token
+    token = cp.join_token("dev")
+    assert node.enroll(token, "a").environment == "dev"
+    assert node.enroll(token, "renamed").node_id == "a"       # a lost answer: the same key, the same name, no second use
+    other = wire.FakeNode(cp, "dev", "b")
+    assert refused(lambda: other.enroll(token)) in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
+    wrong = token.split(".")
+    wrong[1] = wrong[1][::-1]
+    assert refused(lambda: other.enroll(".".join(wrong))) in (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
+    uses = [t["usesLeft"] for t in cp.api("GET", "/v1/tokens")[1] if t["kind"] == "join"]
+    assert uses == [0, 0, 0]
+    assert set(listed(cp)) == {"a", "b"} and not any(n["connected"] for n in listed(cp).values())
+    foreign = cp.join_token("prod")                           # a name belongs to one environment
+    assert refused(lambda: other.enroll(foreign, "a")) is not None
+    cp.process.kill()
+    cp.start()
+    assert refused(lambda: other.enroll(token)) is not None
+    assert set(listed(cp)) == {"a", "b"}
+
+
+def test_what_is_told_of_a_node(cp):
+    cp.apply(SHOP)
+    with wire.FakeNode(cp, "dev", "a") as node:
+        node.hello()
+        node.receive("welcome")
+        serve(node, node.receive("offer"))
+        wait_for("the node to be current", lambda: listed(cp)["a"]["state"] == "current")
+        told = listed(cp)["a"]
+        assert told["connected"] and told["active"]["revision"] == 1 and told["certificateNotAfter"] and told["firstSeen"]
+        rollout = cp.rollout("dev")
+        assert rollout["connected"] == 1 and rollout["active"] == 1 and rollout["nodes"][0]["id"] == "a"
+        assert 'sluice_environment_nodes{environment="dev",state="connected"} 1' in cp.api("GET", "/metrics")[1]
+    wait_for("it to be offline", lambda: not listed(cp)["a"]["connected"])
+    assert listed(cp)["a"]["lastSeen"]
+
+
+def test_a_node_is_thrown_out(cp):
+    cp.apply(SHOP)
+    with wire.FakeNode(cp, "dev", "a") as node:
+        node.hello()
+        node.receive("welcome")
+        assert cp.api("DELETE", "/v1/nodes/prod/a", check=False)[0] == 404
+        assert cp.api("DELETE", "/v1/nodes/dev/a")[0] == 204
+        with pytest.raises((grpc.RpcError, AssertionError)):
+            while True:
+                node.receive("activate")
+    for _ in range(2):                                        # also after a restart
+        with node:
+            node.hello()
+            with pytest.raises((grpc.RpcError, AssertionError)):
+                node.receive("offer")
+        assert cp.api("DELETE", "/v1/nodes/dev/a", check=False)[0] == 404
+        cp.process.stop()
+        cp.start()
+    node.enrolled = node.enroll(cp.join_token("dev"))         # a new token brings it back
+    node.inbox.queue.clear()
+    node.sequence = 0
+    with node:
+        node.hello()
+        node.receive("welcome")
+
+
+def test_a_failed_head_stays_failed_over_a_restart(cp):
+    with wire.FakeNode(cp, "dev", "a") as node:
+        node.hello()
+        node.receive("welcome")
+        first = cp.api("POST", "/v1/apply", files(SHOP))[1]
+        serve(node, node.receive("offer"))
+        cp.wait_live("dev", first["revision"])
+        bad = cp.api("POST", "/v1/apply", files(SHOP.replace("/users/{id}", "/people/{id}")))[1]
+        node.nack(node.receive("offer"), push.ConfigError.INVALID_RESOURCE, "route", "GET /people/{id}", "I do not like it")
+        answer = cp.rollout("dev", bad["revision"], 30000)
+        assert answer["state"] == "failed" and answer["live"]["revision"] == 1, answer
+        assert answer["failure"]["node"] == "a" and answer["failure"]["error"]["message"] == "I do not like it"
+    cp.process.stop()
+    cp.start()
+    again = cp.rollout("dev")
+    assert again["state"] == "failed" and again["live"] == answer["live"] and again["head"] == answer["head"], again
+    assert again["failure"] == answer["failure"]
+    # Going back makes a revision that becomes live; what was live needs no leaf to be sent.
+    back = cp.api("POST", "/v1/revisions/1/restore", {})[1]
+    assert cp.wait_live("dev", back["revision"])["live"]["root"] == answer["live"]["root"]
