@@ -119,6 +119,7 @@ static void fill_excerpt(struct diag_list *l, struct diag *d)
 }
 
 /* A copy for people: cut at the bound, control characters made harmless. */
+static struct slice vformat(struct diag_list *l, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 static struct slice vformat(struct diag_list *l, const char *fmt, va_list ap)
 {
     char text[MESSAGE_MAX + 1];
