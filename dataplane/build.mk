@@ -13,6 +13,7 @@ DATAPLANE_SRCS := \
 	dataplane/integration/integration_mock_parse.c \
 	dataplane/integration/integration_reg.c \
 	dataplane/node.c \
+	dataplane/node_sync.c \
 	dataplane/pages.c \
 	dataplane/telemetry/admin.c \
 	dataplane/telemetry/telemetry.c \

@@ -13,6 +13,7 @@
 #include "base/opt.h"
 #include "loader/loader.h"
 #include "node.h"
+#include "node_sync.h"
 
 struct settings {
     struct node_options node;
@@ -111,6 +112,8 @@ static void raise_descriptors(void)
 
 static int serve(void)
 {
+    const struct node_sync_options sync = {settings.control_plane, settings.join_token_file, settings.node_id};
+    struct node_sync *ns = NULL;
     struct err e = {0};
     struct node n;
     int rc;
@@ -118,10 +121,13 @@ static int serve(void)
     (void)signal(SIGPIPE, SIG_IGN);
     raise_descriptors();
     rc = node_start(&n, &settings.node, &e);
+    if (rc == 0 && settings.control_plane != NULL)
+        rc = node_sync_start(&n, &sync, &ns, &e);
     if (rc == 0)
         rc = event_base_dispatch(n.base) < 0 ? err_set(&e, ERR_INTERNAL, "the loop ended") : 0;
     if (rc != 0)
         LOG_ERROR("cannot serve", LOG_STR("reason", e.text));
+    node_sync_end(ns);
     node_end(&n);
     return rc == 0 ? 0 : 1;
 }

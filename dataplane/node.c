@@ -126,6 +126,8 @@ void node_drain(struct node *n)
     n->draining = true;
     LOG_INFO("draining", LOG_U64("delay_ms", n->options->drain_delay_ms), LOG_U64("timeout_ms", n->options->drain_timeout_ms));
     arm(n, n->options->drain_delay_ms);
+    if (n->more_drain != NULL)
+        n->more_drain(n);
 }
 
 static void on_signal_cb(evutil_socket_t number, short what, void *arg)

@@ -33,6 +33,7 @@ struct node {
     /* More for /readyz?verbose and /metrics, from whoever brings configurations (sync); may be NULL. */
     int (*more_ready)(struct node *n, struct buf *out);
     int (*more_metrics)(struct node *n, struct buf *out);
+    void (*more_drain)(struct node *n);
     void *more_arg;
 };
 

@@ -142,7 +142,7 @@ class FakeControlPlane:
                 "FetchChunks": grpc.unary_stream_rpc_method_handler(self.fetch, push.FetchChunksRequest.FromString,
                                                                      push.Chunk.SerializeToString)})))
         self.port = free_port()
-        self.server.add_secure_port(f"127.0.0.1:{self.port}", grpc.ssl_server_credentials([(pem(key), pem(certificate))]))
+        self.server.add_secure_port(f"127.0.0.1:{self.port}", grpc.ssl_server_credentials([(pem(key), pem(certificate) + pem(self.authority.certificate))]))
         self.push = f"127.0.0.1:{self.port}"
 
     def __enter__(self):
