@@ -82,7 +82,6 @@ static int first_look(struct cpctl_dev *d)
 static int prepare(struct cpctl_dev *d)
 {
     static const int stops[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, 0};
-    const char *tmp = getenv("TMPDIR");
     sigset_t set;
     struct err e;
 
@@ -93,12 +92,8 @@ static int prepare(struct cpctl_dev *d)
     d->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (d->signal_fd < 0)
         return cpctl_fail(d->c, "signalfd: %s", strerror(errno));
-    (void)snprintf(d->dir, sizeof(d->dir), "%s/sluice-dev-XXXXXX", tmp == NULL || *tmp == '\0' ? "/tmp" : tmp);
-    if (mkdtemp(d->dir) == NULL) {
-        (void)cpctl_fail(d->c, "%s: %s", d->dir, strerror(errno));
-        d->dir[0] = '\0';
+    if (cpctl_dev_folder(d) != 0)
         return CPCTL_FAILED;
-    }
     if (cpctl_watch_open(&d->watch, d->file, &e) != 0)
         return cpctl_fail(d->c, "%s", e.text);
     d->watching = true;
@@ -308,7 +303,7 @@ int cpctl_dev(struct cpctl *c)
     memset(&d, 0, sizeof(d));
     d.c = c;
     d.file = c->files[0];
-    d.signal_fd = -1;
+    d.signal_fd = d.dir_fd = -1;
     cpctl_child_init(&d.cp, "the control plane");
     cpctl_child_init(&d.dp, "the node");
     buf_init(&d.text, 0);

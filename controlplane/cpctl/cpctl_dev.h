@@ -27,6 +27,7 @@ struct cpctl_dev {
     struct cpctl *c;
     const char *file;
     char dir[PATH_MAX];              /* temporary; "" before it is made */
+    int dir_fd;                      /* locked as long as we live; -1: not yet */
     struct cpctl_child cp, dp;
     struct cpctl_api api;
     bool api_open;
@@ -40,6 +41,8 @@ struct cpctl_dev {
     char listen[128], admin[128];    /* of the node, once it is there */
 };
 
+/* Makes the temporary folder, and removes those that a killed dev has left. */
+MUST_USE int cpctl_dev_folder(struct cpctl_dev *d);
 /* Waits at most timeout_ms (-1: for long) for signals, logs, deaths and file events, and deals with all but the last. */
 void cpctl_dev_pump(struct cpctl_dev *d, int timeout_ms);
 /* Starts a child and waits until it has written addresses.json into state. CPCTL_OK, or d->end says why not. */

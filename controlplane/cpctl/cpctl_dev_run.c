@@ -2,10 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -13,7 +17,8 @@
 #include "cpctl/cpctl_dev.h"
 #include "cpctl/cpctl_say.h"
 
-#define LOOK_MS 5 /* between two looks for a file that a child is about to write */
+#define LOOK_MS       5   /* between two looks for a file that a child is about to write */
+#define STALE_AFTER_S 600
 
 static void take_signals(struct cpctl_dev *d)
 {
@@ -125,6 +130,51 @@ static void wait_children(struct cpctl_dev *d, uint64_t deadline)
     }
 }
 
+static void remove_folder(const char *path)
+{
+    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* A folder of ours that nobody holds, left by a dev that was killed: it has keys in it. Young ones are left alone, their
+ * owner may be about to lock them. */
+static void remove_stale(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && (st.st_mode & 077) == 0 &&
+        clock_wall_ms() / 1000 - st.st_mtime > STALE_AFTER_S && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        remove_folder(path);
+    (void)close(fd);
+}
+
+int cpctl_dev_folder(struct cpctl_dev *d)
+{
+    const char *tmp = getenv("TMPDIR");
+    char pattern[PATH_MAX];
+    glob_t found;
+
+    tmp = tmp == NULL || *tmp == '\0' ? "/tmp" : tmp;
+    (void)snprintf(pattern, sizeof(pattern), "%s/sluice-dev-??????", tmp);
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++)
+            remove_stale(found.gl_pathv[i]);
+        globfree(&found);
+    }
+    (void)snprintf(d->dir, sizeof(d->dir), "%s/sluice-dev-XXXXXX", tmp);
+    if (mkdtemp(d->dir) == NULL) {
+        (void)cpctl_fail(d->c, "%s: %s", d->dir, strerror(errno));
+        d->dir[0] = '\0';
+        return CPCTL_FAILED;
+    }
+    d->dir_fd = open(d->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d->dir_fd < 0 || flock(d->dir_fd, LOCK_EX | LOCK_NB) != 0)
+        return cpctl_fail(d->c, "%s: %s", d->dir, strerror(errno));
+    return CPCTL_OK;
+}
+
 void cpctl_dev_stop(struct cpctl_dev *d)
 {
     if (d->api_open)
@@ -138,7 +188,9 @@ void cpctl_dev_stop(struct cpctl_dev *d)
     cpctl_child_fini(&d->dp);
     cpctl_child_fini(&d->cp);
     if (d->dir[0] != '\0')
-        (void)nftw(d->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        remove_folder(d->dir);
+    if (d->dir_fd >= 0)
+        (void)close(d->dir_fd);
     if (d->watching)
         cpctl_watch_close(&d->watch);
     if (d->signal_fd >= 0)

@@ -149,6 +149,20 @@ def test_children_die_with_it(dev):
     wait_for("the children to go", lambda: all(is_gone(pid) for pid in family))
 
 
+def test_what_a_killed_one_left_is_removed_by_the_next(tmp_path):
+    temp = tmp_path / "tmp"
+    for name, mode, age in (("aaaaaa", 0o700, 3600), ("bbbbbb", 0o700, 0), ("cccccc", 0o755, 3600)):
+        folder = temp / f"sluice-dev-{name}"
+        (folder / "controlplane").mkdir(parents=True)
+        (folder / "controlplane/ca.key").write_text("x")
+        folder.chmod(mode)
+        os.utime(folder, (time.time() - age,) * 2)
+    with Dev(tmp_path, spec("one")) as dev:
+        dev.ready()
+        assert dev.stop() == 0
+    assert sorted(p.name for p in temp.iterdir()) == ["sluice-dev-bbbbbb", "sluice-dev-cccccc"]
+
+
 @pytest.mark.parametrize("name", ["sluice-controlp", "sluice-dataplan"])
 def test_a_child_that_dies_ends_it(dev, name):
     pid = next(p for p, n in children_of(dev.process.pid).items() if n == name)

@@ -4,7 +4,7 @@ import json
 import pytest
 import yaml
 
-from harness import api_spec
+from harness import api_spec, wait_for
 
 SHOP = api_spec("shop", "dev", "http://${stageVariables.backend}/{proxy}").replace(
     "environment: dev}", "environment: dev, variables: {backend: '127.0.0.1:1'}}")
@@ -128,6 +128,7 @@ def test_the_version_of_both(cp):
 def test_nodes_and_rollouts(cp, spec, backend):
     spec.write_text(SHOP.replace("127.0.0.1:1", backend.address))
     with cp.node("dev", "edge-1") as node:
+        wait_for("the node to be connected", lambda: [n["connected"] for n in data(cp, "nodes")] == [True])
         done = cp.cpctl("apply", "-f", spec, "--wait")
         assert done.stdout.endswith("dev: 1/1 nodes at revision 1\n")
         node.wait_ready()
