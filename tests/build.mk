@@ -34,6 +34,13 @@ UNIT_DATAPLANE += \
 	tests/unit/dataplane/router/test_router_model.c \
 	tests/unit/dataplane/snapshot/test_snap.c
 
+# request path
+UNIT_COMMON += \
+	tests/unit/common/net/test_wheel.c
+UNIT_DATAPLANE += \
+	tests/unit/dataplane/exchange/test_exchange.c \
+	tests/unit/dataplane/integration/test_integration.c
+
 UNIT_CONTROLPLANE :=
 
 UNIT_CONTROLPLANE += \

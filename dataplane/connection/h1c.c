@@ -90,7 +90,7 @@ void h1c_readable(struct h1c *c)
         h1c_read_off(c); /* full: on again when something is consumed */
         return;
     }
-    n = read(c->fd, b->bytes + *w, b->size - *w);
+    n = recv(c->fd, b->bytes + *w, b->size - *w, 0);
     if (UNLIKELY(n <= 0)) {
         if (n == 0)
             on_eof(c);

@@ -39,7 +39,7 @@ void h1c_flush(struct h1c *c)
     if (c->state == H1C_DOOMED)
         return;
     if (n != 0) {
-        w = write(c->fd, c->out->bytes + c->out_r, n);
+        w = send(c->fd, c->out->bytes + c->out_r, n, MSG_NOSIGNAL);
         if (UNLIKELY(w < 0)) {
             if (errno != EAGAIN && errno != EINTR) {
                 h1c_doom(c);

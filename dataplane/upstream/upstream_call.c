@@ -2,6 +2,7 @@
 #include "upstream/upstream.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -374,7 +375,7 @@ void upstream_call_flush(struct upstream_call *call)
 
     if (!is_connected(call) || call->out == NULL || call->out_r == call->out_w)
         return;
-    w = write(call->conn->fd, call->out->bytes + call->out_r, call->out_w - call->out_r);
+    w = send(call->conn->fd, call->out->bytes + call->out_r, call->out_w - call->out_r, MSG_NOSIGNAL);
     if (UNLIKELY(w < 0)) {
         if (errno == EAGAIN || errno == EINTR) {
             now_blocked(call);

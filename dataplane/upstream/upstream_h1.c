@@ -1,6 +1,6 @@
 /* Answers of HTTP/1 backends: strict heads, bodies passed on as they come. */
 #include <errno.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "base/must.h"
 #include "upstream/upstream_int.h"
@@ -251,7 +251,7 @@ void upstream_h1_readable(struct upstream_conn *c)
     }
     if (!room_to_read(c))
         return;
-    n = read(c->fd, c->in->bytes + c->in_w, c->in->size - c->in_w);
+    n = recv(c->fd, c->in->bytes + c->in_w, c->in->size - c->in_w, 0);
     if (UNLIKELY(n <= 0)) {
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
             return;
