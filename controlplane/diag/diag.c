@@ -42,25 +42,16 @@ void diag_source_clear(struct diag_list *l)
     l->sources = NULL;
 }
 
-/* The text of one line (without its end); false when the text has no such line. */
-static bool line_at(struct slice text, uint32_t number, struct slice *out)
+/* Takes one line (without its end) off *rest; false when there is none. */
+static bool take_line(struct slice *rest, struct slice *out)
 {
-    const char *p = text.p, *end = text.p + text.n, *stop;
+    const char *nl = rest->n == 0 ? NULL : memchr(rest->p, '\n', rest->n);
+    size_t n = nl == NULL ? rest->n : (size_t)(nl - rest->p);
 
-    for (uint32_t i = 0; i < number; i++) {
-        p = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
-        if (p == NULL)
-            return false;
-        p++;
-    }
-    if (p == NULL)
+    if (rest->p == NULL)
         return false;
-    stop = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
-    if (stop == NULL)
-        stop = end;
-    if (stop > p && stop[-1] == '\r')
-        stop--;
-    *out = slice_from(p, (size_t)(stop - p));
+    *out = slice_sub(*rest, 0, n > 0 && rest->p[n - 1] == '\r' ? n - 1 : n);
+    *rest = nl == NULL ? SLICE_NONE : slice_sub(*rest, n + 1, rest->n);
     return true;
 }
 
@@ -93,30 +84,44 @@ static struct slice cut_line(struct slice s, uint32_t *column)
     return slice_sub(s, from, to);
 }
 
+/* The lines [from, place.line] of a text; false when it does not have them. One pass: the text may be large. */
+static bool copy_lines(struct diag_list *l, struct diag *d, struct slice text, uint32_t skip, uint32_t from)
+{
+    struct slice line;
+
+    while (skip-- > 0)
+        if (!take_line(&text, &line))
+            return false;
+    d->n_excerpt = 0;
+    for (uint32_t number = from; number <= d->place.line; number++) {
+        uint32_t column = number == d->place.line ? d->place.column : 1;
+
+        if (!take_line(&text, &line))
+            return false;
+        line = arena_dup(&l->arena, cut_line(line, &column));
+        if (line.p != NULL)
+            d->excerpt[d->n_excerpt++] = (struct diag_excerpt){number, line};
+        d->caret = column;
+    }
+    return true;
+}
+
 static void fill_excerpt(struct diag_list *l, struct diag *d)
 {
     uint32_t line = d->place.line;
 
-    if (line == 0)
-        return;
-    for (const struct diag_source *s = l->sources; s != NULL; s = s->next) {
-        struct slice text;
+    for (const struct diag_source *s = l->sources; s != NULL && line > 0; s = s->next) {
+        uint32_t from = line >= s->first_line + DIAG_EXCERPT_LINES ? line - (DIAG_EXCERPT_LINES - 1) : s->first_line;
 
-        if (!slice_eq(s->file, d->place.file) || line < s->first_line || !line_at(s->text, line - s->first_line, &text))
+        if (!slice_eq(s->file, d->place.file) || line < s->first_line)
             continue;
-        for (uint32_t back = DIAG_EXCERPT_LINES; back-- > 0;) {
-            uint32_t column = back == 0 ? d->place.column : 1;
-
-            if (line < s->first_line + back || !line_at(s->text, line - back - s->first_line, &text))
-                continue;
-            text = arena_dup(&l->arena, cut_line(text, &column));
-            if (text.p != NULL)
-                d->excerpt[d->n_excerpt++] = (struct diag_excerpt){line - back, text};
-            d->caret = column;
-        }
-        return;
+        if (copy_lines(l, d, s->text, from - s->first_line, from))
+            return;
+        d->n_excerpt = 0;
     }
 }
+
+static struct slice vformat(struct diag_list *l, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
 /* A copy for people: cut at the bound, control characters made harmless. */
 static struct slice vformat(struct diag_list *l, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));

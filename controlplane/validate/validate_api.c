@@ -146,7 +146,7 @@ static void add_uses(struct uses *u, const struct spec_integration *i)
     struct spec_uri_error e;
     size_t n = 0;
 
-    if (!i->is_checked || !i->has_variables || spec_uri_split(i->uri.v, parts, &n, &e) != 0)
+    if (!i->is_checked || !i->has_variables || u->list.n > SPEC_VARIABLES_MAX || spec_uri_split(i->uri.v, parts, &n, &e) != 0)
         return;
     for (size_t k = 0; k < n; k++) {
         size_t end = k + 1 < n ? parts[k + 1].offset : i->uri.v.n;
@@ -178,6 +178,9 @@ static void find_uses(struct validate *v, struct spec_api *api)
             add_uses(&u, r->integration);
     }
     api->variables = arena_calloc(v->arena, u.list.n, sizeof(*api->variables));
+    if (u.list.n > SPEC_VARIABLES_MAX)
+        (void)validate_error(v, "SL2006", &VEC_AT(&u.list, struct spec_use, SPEC_VARIABLES_MAX).at, NULL,
+                             "the Api uses more than %u stage variables; no Stage can have them", SPEC_VARIABLES_MAX);
     if (api->variables == NULL)
         v->nomem = true;
     else if (u.list.n > 0)

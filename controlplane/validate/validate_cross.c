@@ -20,6 +20,8 @@ static void suggest(struct cross *c, struct diag *d, enum spec_kind kind, struct
 {
     struct diag_near near;
 
+    if (d == NULL)
+        return;
     diag_near_init(&near, word);
     c->scope->each_name(c->scope->arg, kind, offer_name, &near);
     validate_suggest(&c->v, d, &near, otherwise);

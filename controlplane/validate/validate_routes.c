@@ -48,7 +48,7 @@ static void unknown_integration(struct routes *r, const struct spec_route *route
     const struct spec_integration *best = NULL;
 
     diag_near_init(&near, route->integration_name.v);
-    for (uint32_t i = 0; i < r->api->integrations.n; i++) {
+    for (uint32_t i = 0; d != NULL && i < r->api->integrations.n; i++) { /* nobody hears what is over the list's bound */
         const struct spec_integration *one = &SPEC_AT(&r->api->integrations, struct spec_integration, i);
         struct slice before = near.best;
 
