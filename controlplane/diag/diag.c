@@ -146,12 +146,9 @@ struct diag *diag_vadd(struct diag_list *l, enum diag_severity severity, const c
                        struct slice path, const char *fmt, va_list ap)
 {
     struct diag d = {.severity = severity, .place = place, .order = (uint32_t)l->items.n};
+    bool full = severity == DIAG_ERROR ? l->errors++ >= DIAG_MAX : l->warnings++ >= DIAG_WARNINGS_MAX;
 
-    if (severity == DIAG_ERROR)
-        l->errors++;
-    else
-        l->warnings++;
-    if (l->items.n >= DIAG_MAX) {
+    if (full) {
         l->dropped++;
         return NULL;
     }

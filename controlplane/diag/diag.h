@@ -12,7 +12,8 @@
 #include "base/slice.h"
 #include "base/vec.h"
 
-#define DIAG_MAX 200u             /* diagnostics kept; further ones are counted in `dropped` ("and N more") */
+#define DIAG_MAX 200u             /* errors kept; further ones are counted in `dropped` ("and N more") */
+#define DIAG_WARNINGS_MAX 50u     /* likewise; a bound of their own, so that they push no error out */
 #define DIAG_EXCERPT_LINES 3u     /* the line itself and two before it */
 #define DIAG_EXCERPT_BYTES 400u   /* of one source line; a longer one is cut around the column */
 

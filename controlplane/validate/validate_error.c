@@ -72,7 +72,7 @@ struct diag *validate_error(struct validate *v, const char *code, const struct s
 struct diag *validate_error_in(struct validate *v, const char *code, const struct spec_text *t, size_t offset, size_t width,
                                const struct validate_path *path, const char *fmt, ...)
 {
-    bool full = v->diags->items.n >= DIAG_MAX; /* only counted: no need to look for the place */
+    bool full = v->diags->errors >= DIAG_MAX; /* only counted: no need to look for the place */
     struct yml_place in = full ? (struct yml_place){t->at.line, t->at.column}
                                : yml_locate(v->src->text, (enum yml_style)t->at.style, t->at.line, t->at.column, t->v, offset);
     struct spec_place at = {in.line, in.column, (uint16_t)(width > UINT16_MAX ? UINT16_MAX : width), t->at.style};
