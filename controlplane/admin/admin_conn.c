@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/must.h"
 #include "net/tlsctx.h"
+#include "text/date.h"
 
 #define LINGER_MS 2000u
 #define BODY_TIME_MAX_MS 120000u     /* a whole body, however steadily it trickles */
@@ -127,10 +128,12 @@ void admin_conn_close_all(struct admin *a, bool idle_only)
 static void write_head(struct admin_conn *c, const struct admin_call *call, struct h1_writer *w)
 {
     static const char *const methods[] = {"GET", "POST", "DELETE", "PATCH"};
-    char allow[64];
+    char allow[64], date[32];
     size_t n = 0;
 
+    date_http_format(clock_wall_ms() / 1000, date);
     h1_write_status_line(w, call->status, SLICE_NONE);
+    h1_write_header(w, SLICE_LIT("Date"), slice_from(date, DATE_HTTP_SIZE));
     if (call->content_type != NULL)
         h1_write_header(w, SLICE_LIT("Content-Type"), slice_of(call->content_type));
     if (call->status != 204)

@@ -34,7 +34,7 @@ def exchange(cp, data):
 def test_bad_bodies(shared, body):
     status, headers, answer, _ = exchange(shared, head(shared, "POST", "/v1/apply", f"Content-Length: {len(body)}") + body)
     problem = json.loads(answer)
-    assert status == 400 and headers["content-type"] == "application/problem+json", problem
+    assert status == 400 and headers["content-type"] == "application/problem+json" and headers["date"].endswith(" GMT"), problem
     assert problem["status"] == 400 and problem["title"] and problem["detail"] and problem["requestId"]
 
 
