@@ -48,7 +48,7 @@ static int build_world(struct committer *c, struct store *s, uint64_t revision, 
 {
     struct vec changes = VEC_INIT(struct apply_change);
     struct stored_files f;
-    struct apply_request ar = {.single_environment = c->options.single_environment,
+    struct apply_request ar = {.from_store = true, .single_environment = c->options.single_environment,
                                .implicit_stage = c->options.implicit_stage};
     int rc;
 
