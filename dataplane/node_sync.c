@@ -124,7 +124,9 @@ static int on_metrics(struct node *n, struct buf *out)
     if (rc == 0)
         rc = put(out, "sluice_config_applied_total", "counter", s.applied);
     if (rc == 0)
-        rc = put(out, "sluice_config_refused_total", "counter", s.nacks);
+        rc = put(out, "sluice_config_nacks_total", "counter", s.nacks);
+    if (rc == 0)
+        rc = put(out, "sluice_config_received_bytes_total", "counter", s.received_bytes);
     if (rc == 0)
         rc = put(out, "sluice_config_disk_failed", "gauge", s.disk_failed);
     if (rc == 0)

@@ -525,6 +525,7 @@ void sync_status(const struct sync *s, struct sync_status *out)
     out->connects = v.connects;
     out->acks = v.acks;
     out->nacks = v.nacks;
+    out->received_bytes = v.received_bytes;
     out->applied = v.applied;
     if (v.last_error[0] != '\0')
         snprintf(out->last_error, sizeof(out->last_error), "%s", v.last_error);

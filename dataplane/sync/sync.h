@@ -54,5 +54,6 @@ struct sync_status {
     char last_error[PROTOCOL_MESSAGE]; /* of connecting or of the last bundle refused */
     bool disk_failed;                  /* the last bundle could not be kept */
     uint64_t connects, acks, nacks, applied, renewals;
+    uint64_t received_bytes;           /* of leaves, since the start */
 };
 void sync_status(const struct sync *s, struct sync_status *out);

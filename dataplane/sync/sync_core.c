@@ -333,6 +333,7 @@ void sync_core_view(const struct sync_core *c, struct sync_core_view *out)
     snprintf(out->last_error, sizeof(out->last_error), "%s", c->last_error);
     out->acks = c->acks;
     out->nacks = c->nacks;
+    out->received_bytes = c->received_bytes;
     out->applied = c->applied;
     out->connects = c->connects;
 }

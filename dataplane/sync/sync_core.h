@@ -164,7 +164,7 @@ struct sync_core_view {
     uint64_t behind_since_ms;        /* 0: serving what is live as far as we know */
     enum protocol_phase phase;       /* of the offer in work */
     char last_error[PROTOCOL_MESSAGE];
-    uint64_t acks, nacks, applied, connects;
+    uint64_t acks, nacks, applied, connects, received_bytes;
 };
 void sync_core_view(const struct sync_core *c, struct sync_core_view *out);
 const char *sync_state_name(enum sync_state s);

@@ -58,7 +58,7 @@ struct sync_core {
     struct bundle_version save_version;
     struct protocol_timings save_timings;
     char last_error[PROTOCOL_MESSAGE];
-    uint64_t acks, nacks, applied, connects;
+    uint64_t acks, nacks, applied, connects, received_bytes;
     struct sync_now now;
     struct sync_actions *out;
 };

@@ -255,6 +255,7 @@ static bool put_leaf(struct sync_core *c, struct sync_missing *m, struct slice b
     m->here = true;
     o->n_here++;
     o->timings.bytes_received += bytes.n;
+    c->received_bytes += bytes.n;
     return true;
 }
 

@@ -268,8 +268,17 @@ class Node:
     def config(self):
         return json.loads(request(self.admin_port, "GET", "/config")[2])
 
+    def wait_connected(self):
+        wait_for(f"{self.name} to connect", lambda: [n for n in self.cp.api("GET", "/v1/nodes")[1] if n["id"] == self.name and n["connected"]])
+
+    def rss(self):
+        return self.process.rss()
+
     def __enter__(self):
-        return self if hasattr(self, "process") and self.process.running() else self.start(ready=False)
+        """Connected, so that what is applied from now on waits for it; ready only when there is something to serve."""
+        self.start(ready=False)
+        self.wait_connected()
+        return self
 
     def __exit__(self, *_):
         if self.process.running():

@@ -93,7 +93,7 @@ def test_control_plane_dies_and_traffic_goes_on(tmp_path, cp, backend):
         received = {n.name: n.metric("sluice_config_received_bytes_total") for n in (stays, restarts)}
         cp.start()
         for node in (stays, restarts):
-            wait_for(f"{node.name} to resume", lambda n=node: n.metric("sluice_control_stream_connected") == 1)
+            wait_for(f"{node.name} to resume", lambda n=node: n.metric("sluice_controlplane_connected") == 1)
             wait_for("the control plane to list it", lambda n=node: [
                 x for x in cp.api("GET", "/v1/nodes")[1] if x["id"] == n.name and x["connected"]])
             assert node.metric("sluice_config_received_bytes_total") == received[node.name]
@@ -175,7 +175,7 @@ def test_drain_ends_what_runs_and_refuses_nothing_before(tmp_path, cp):
             answer["slow"] = node.get("/shop/prod/slow")
         thread = threading.Thread(target=slow)
         thread.start()
-        wait_for("the slow request to run", lambda: node.metric("sluice_exchanges_active") >= 1)
+        wait_for("the slow request to run", lambda: node.metric("sluice_requests_running") >= 1)
         node.process.stop()
         thread.join()
         assert answer["slow"][0] == 200 and len(answer["slow"][2]) == 40000

@@ -165,7 +165,7 @@ class FakeControlPlane:
                                    renew_after_unix=int(datetime.datetime.now().timestamp()) + 40000)
 
     def sync(self, messages, context):
-        outbox = queue.Queue()
+        outbox = self.outbox = queue.Queue()
 
         def read():
             try:
@@ -176,7 +176,6 @@ class FakeControlPlane:
             self.inbox.put(None)
             outbox.put(None)
         threading.Thread(target=read, daemon=True).start()
-        self.outbox = outbox
         sequence = 0
         while True:
             message = outbox.get()

@@ -53,7 +53,7 @@ def main():
             one.wait_ready()
             two.wait_ready()
             result["large"] = measure(cp, folder, "large", options.routes, options.rounds)
-            result["longest_swap_pause_us"] = max(n.metric("sluice_worker_swap_pause_max_seconds") for n in (one, two)) * 1e6
+            result["longest_swap_pause_us"] = max(n.metric("sluice_config_swap_pause_seconds_max") for n in (one, two)) * 1e6
             result["node_rss_bytes"] = [n.rss() for n in (one, two)]
     print(json.dumps(result, indent=2))
     (ROOT / "build").mkdir(exist_ok=True)
