@@ -184,6 +184,13 @@ static void attach(struct upstream_call *call, struct upstream_conn *c)
 
 static bool try_endpoint(struct upstream_call *call);
 
+/* A call that got its connection late: what was gathered goes, and the body that had to wait may come. */
+static void send_gathered(struct upstream_call *call)
+{
+    if (call->conn != NULL && call->conn->state == UPCONN_BUSY)
+        upstream_call_writable(call->conn);
+}
+
 /* Another endpoint, or the end. */
 static void next_endpoint(struct upstream_call *call, enum upstream_result otherwise)
 {
@@ -195,7 +202,7 @@ static void next_endpoint(struct upstream_call *call, enum upstream_result other
             break;
         if (try_endpoint(call)) {
             if (call->attempts > 1)
-                upstream_call_flush(call); /* the first time the caller does, with what it has of the body */
+                send_gathered(call); /* the first time the caller does, with what it has of the body */
             return;
         }
         call->attempts++;
@@ -233,7 +240,11 @@ static bool try_endpoint(struct upstream_call *call)
     if (LIKELY(!call->fresh_only))
         c = upstream_conn_take_idle(ep);
     if (c == NULL) {
-        if (!ep->resolved || ep->n_open >= or_default(call->upstream->max_connections, UPSTREAM_CONNECTIONS_DEFAULT))
+        uint32_t most = or_default(call->upstream->max_connections, UPSTREAM_CONNECTIONS_DEFAULT);
+
+        if (ep->n_open >= most && ep->n_idle != 0) /* it wants a fresh one: the oldest idle one gives way */
+            upstream_conn_close(CONTAINER_OF(ep->idle.prev, struct upstream_conn, node));
+        if (!ep->resolved || ep->n_open >= most)
             return wait_for(call, ep);
         c = upstream_conn_open(ep, within_deadline(call, or_default(call->upstream->connect_timeout_ms, UPSTREAM_CONNECT_MS)));
         if (c == NULL) {
@@ -251,18 +262,20 @@ void upstream_call_wake(struct upstream_endpoint *ep)
 {
     uint32_t turns = ep->n_waiting; /* those that wait again wait for the next occasion */
 
+    ep->n_busy++; /* a call that ends in here may bring a new definition: the endpoint stays */
     while (turns-- != 0 && !list_is_empty(&ep->waiting)) {
         struct upstream_call *call = CONTAINER_OF(ep->waiting.next, struct upstream_call, waiting);
         bool room = ep->n_idle != 0 || ep->n_open < or_default(call->upstream->max_connections, UPSTREAM_CONNECTIONS_DEFAULT);
 
         if (!ep->resolved || !room)
-            return;
+            break;
         leave_waiting(call);
         if (try_endpoint(call))
-            upstream_call_flush(call);
+            send_gathered(call);
         else
             next_endpoint(call, UPSTREAM_UNREACHABLE);
     }
+    ep->n_busy--;
 }
 
 void upstream_call_start(struct upstream_set *set, struct upstream_call *call)
@@ -304,26 +317,33 @@ void upstream_call_connected(struct upstream_conn *c, bool ok)
     detach(c);
     upstream_conn_close(c);
     if (call->deadline_ms != 0 && now_ms(call) >= call->deadline_ms) {
+        if (ep->n_waiting != 0)
+            upstream_call_wake(ep);
         end_call(call, UPSTREAM_TIMEOUT);
         return;
     }
     ep->next_address++;
     if (ep->n_addresses > 1 && call->attempts < ep->n_addresses && call->attempts < UPSTREAM_ATTEMPTS_MAX && try_endpoint(call)) {
-        upstream_call_flush(call); /* the name has more addresses */
+        send_gathered(call); /* the name has more addresses */
         return;
     }
     ep->cool_until_ms = now_ms(call) + UPSTREAM_COOL_MS;
+    if (ep->n_waiting != 0)
+        upstream_call_wake(ep);
     next_endpoint(call, UPSTREAM_UNREACHABLE);
 }
 
 void upstream_call_lost(struct upstream_conn *c)
 {
     struct upstream_call *call = c->call;
+    struct upstream_endpoint *ep = c->endpoint;
     bool again = c->reused && call->replayable && (call->idempotent || call->out_r == 0) && call->attempts < UPSTREAM_ATTEMPTS_MAX;
 
     detach(c);
     upstream_conn_close(c);
     if (!again) {
+        if (ep->n_waiting != 0)
+            upstream_call_wake(ep);
         end_call(call, UPSTREAM_CLOSED);
         return;
     }
@@ -331,7 +351,7 @@ void upstream_call_lost(struct upstream_conn *c)
     STAT_ADD(call->set->env->stats.retries);
     call->fresh_only = true;
     if (try_endpoint(call))
-        upstream_call_flush(call);
+        send_gathered(call);
     else
         next_endpoint(call, UPSTREAM_UNREACHABLE);
 }

@@ -167,13 +167,15 @@ def read_request(s, rest=b""):
         while True:
             while b"\r\n" not in rest:
                 piece = s.recv(65536)
-                assert piece, "cut inside a chunked body"
+                if not piece:
+                    raise ConnectionError("cut inside a chunked body")
                 rest += piece
             size, rest = rest.split(b"\r\n", 1)
             size = int(size, 16)
             while len(rest) < size + 2:
                 piece = s.recv(65536)
-                assert piece, "cut inside a chunk"
+                if not piece:
+                    raise ConnectionError("cut inside a chunk")
                 rest += piece
             body, rest = body + rest[:size], rest[size + 2:]
             if size == 0:

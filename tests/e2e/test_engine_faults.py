@@ -11,6 +11,8 @@ import pytest
 from engine import Gateway, Origin, answer, echo, proxy, read_all, read_answer, read_head, read_request
 from harness import PATIENCE, free_port, wait_for
 
+pytestmark = pytest.mark.threads
+
 GET = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 
 

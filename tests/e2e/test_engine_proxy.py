@@ -10,6 +10,9 @@ from engine import Gateway, Origin, answer, echo, proxy, read_answer, read_head,
 from harness import PATIENCE, wait_for
 
 
+pytestmark = pytest.mark.threads
+
+
 @pytest.fixture
 def origin():
     with Origin(echo) as o:
