@@ -167,3 +167,19 @@ def test_a_silent_node_holds_nobody_up_forever(cp, backend):
             cp.apply(api_spec("other", "prod", f"http://{backend.address}/{{proxy}}"), wait=False)
             listed = cp.api("GET", "/v1/nodes")[1]
             assert "mute" in json.dumps(listed)
+
+
+def test_health_and_reflection(cp):
+    """As raw bytes, so that no generated code is needed: Check("") is SERVING; ListServices names ours; a symbol gives push.proto."""
+    node = wire.FakeNode(cp, "prod", "curious")
+    with node.channel() as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        assert check(b"", timeout=30) == b"\x08\x01"
+        assert check(b"\x0a\x1csluice.push.v1.ConfigService", timeout=30) == b"\x08\x01"
+        for version in ("v1", "v1alpha"):
+            ask = channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
+            symbol = b"sluice.push.v1.ConfigService"
+            listed, found = ask(iter([b"\x3a\x01*", b"\x22" + bytes([len(symbol)]) + symbol]), timeout=30)
+            for service in ("ConfigService", "EnrollService", "IdentityService"):
+                assert f"sluice.push.v1.{service}".encode() in listed
+            assert b"push.proto" in found and b"FetchChunksRequest" in found
