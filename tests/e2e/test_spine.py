@@ -53,6 +53,13 @@ def swap_under_load(tmp_path, cp, revisions, memory_from=None):
             node.wait_ready()
         with Haproxy(tmp_path, [one, two]) as balancer:
             wait_for("HAProxy to see the nodes", lambda: request(balancer.port, "GET", "/v1/x/1")[0] == 200)
+            if memory_from:
+                # More connections at once than the load will ever have on one node: pools and buffers are as large as they get, and
+                # what grows from here on grows with revisions.
+                for node in (one, two):
+                    warm = Wrk(node.port, "/v1/x/1", connections=128)
+                    wait_for("128 connections", lambda n=node: n.metric("sluice_upstream_connections_open") >= 110)
+                    warm.stop()
             load, rss = Wrk(balancer.port, "/v1/x/7"), {}
             for number in range(1, revisions + 1):
                 cp.apply(tagged(origin.address, f"t{number}"))
