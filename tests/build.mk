@@ -200,5 +200,6 @@ $(BIN)/perf-%: tests/perf/%.c
 
 .PHONY: bench
 bench: deps-bench
-	$(Q)$(MAKE) --no-print-directory -s -j$$(nproc) $(BIN)/sluice-dataplane $(BIN)/mkbundle $(BIN)/perf-origin $(BIN)/perf-floor
+	$(Q)$(MAKE) --no-print-directory -s -j$$(nproc) all $(BIN)/mkbundle $(BIN)/perf-origin $(BIN)/perf-floor
 	$(Q)$(PYTHON) tests/perf/bench.py --bin $(BIN) $(BENCH_ARGS)
+	$(Q)$(PYTHON) tests/perf/apply.py
