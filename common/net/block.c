@@ -1,6 +1,7 @@
 #include "net/block.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Under the address sanitizer nothing is kept: each use is a malloc of its own, and a late use is seen. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -26,6 +27,21 @@ void block_pool_fini(struct block_pool *p)
             free(b);
         }
         p->n_free[class] = 0;
+    }
+}
+
+void block_pool_warm(struct block_pool *p, uint32_t n)
+{
+    struct block *all = NULL, *b;
+
+    while (n-- != 0 && (b = block_grow(p, BLOCK_SMALL)) != NULL) {
+        memset(b->bytes, 0, 1024);
+        b->next = all;
+        all = b;
+    }
+    while ((b = all) != NULL) {
+        all = b->next;
+        block_give(p, b);
     }
 }
 

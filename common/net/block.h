@@ -24,6 +24,8 @@ struct block_pool {
 void block_pool_init(struct block_pool *p, uint64_t used_max);
 /* Frees the free lists. Blocks that are out stay their holders'. */
 void block_pool_fini(struct block_pool *p);
+/* Puts n small blocks on the free list, with their first bytes touched: load that stays below n then takes no memory. */
+void block_pool_warm(struct block_pool *p, uint32_t n);
 /* From malloc when the free list is empty. NULL: out of memory or over the bound. size: BLOCK_SMALL or BLOCK_LARGE. */
 struct block *block_grow(struct block_pool *p, uint32_t size);
 void block_drop(struct block_pool *p, struct block *b);

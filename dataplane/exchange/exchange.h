@@ -79,6 +79,8 @@ struct exchange {
 
 void exchange_env_init(struct exchange_env *env);
 void exchange_env_fini(struct exchange_env *env);
+/* Makes n exchanges for the pool: load that stays below n then takes no memory. */
+void exchange_env_warm(struct exchange_env *env, uint32_t n);
 /* Once a second or so. */
 void exchange_env_date(struct exchange_env *env, int64_t wall_ms);
 

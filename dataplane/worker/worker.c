@@ -11,6 +11,7 @@
 #include "worker/worker_int.h"
 
 #define BUFFERS_DEFAULT (1024ull << 20)
+#define WARM 32           /* exchanges that a worker is ready for from the start; two blocks each */
 #define ACCEPT_REST 4096  /* connections taken from the kernel's queue before the listener closes */
 
 /* ---- accept ---- */
@@ -181,7 +182,9 @@ static void make_envs(struct worker *w, const struct workers_options *o)
 {
     wheel_init(&w->wheel, clock_mono_ms());
     block_pool_init(&w->blocks, o->buffer_bytes_max != 0 ? o->buffer_bytes_max : BUFFERS_DEFAULT);
+    block_pool_warm(&w->blocks, 2 * WARM);
     exchange_env_init(&w->exchanges);
+    exchange_env_warm(&w->exchanges, WARM);
     w->exchanges.finished = on_finished;
     w->exchanges.unused = on_unused;
     w->date_second = clock_wall_ms() / 1000;

@@ -95,7 +95,7 @@ def wrk(port, path, seconds):
     text = subprocess.run(["taskset", "-c", LOAD_CORE, "wrk", "-t1", "-c64", f"-d{seconds}s", f"http://127.0.0.1:{port}{path}"],
                           capture_output=True, text=True, check=True).stdout
     wrong = re.search(r"(Socket errors|Non-2xx).*", text)
-    assert not wrong, wrong.group(0)
+    assert not wrong, f"port {port}: {wrong.group(0)}"
     return int(re.search(r"(\d+) requests in", text).group(1))
 
 
