@@ -45,12 +45,47 @@ static void drop_file_of(struct disk *d, const struct bundle_version *v)
     }
 }
 
+/* How often the node crashed on v in runs before the attempt's; v is out of the list then. */
+static uint32_t take_crashes(struct disk_state *s, const struct bundle_version *v)
+{
+    uint32_t count = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->n_crashed; i++) {
+        if (bundle_version_eq(&s->crashed[i].version, v))
+            count = s->crashed[i].count;
+        else
+            s->crashed[kept++] = s->crashed[i];
+    }
+    s->n_crashed = kept;
+    return count;
+}
+
+/* The attempt gives way to another one or to none. What it crashed before stays known until it is good or rejected: else a
+ * node that starts from an older bundle would forget it, take the bad one from the control plane again, and so on for ever. */
+static void leave_attempt(struct disk *d)
+{
+    struct disk_state *s = &d->state;
+    struct disk_crash c = {s->attempt, d->begun ? s->attempt_count - 1 : s->attempt_count};
+
+    if (s->has_attempt && c.count != 0) {
+        (void)take_crashes(s, &c.version);
+        if (s->n_crashed == DISK_CRASHED_MAX) {
+            memmove(s->crashed, s->crashed + 1, (DISK_CRASHED_MAX - 1) * sizeof(*s->crashed));
+            s->n_crashed--;
+        }
+        s->crashed[s->n_crashed++] = c;
+    }
+    s->has_attempt = d->begun = false;
+}
+
 static void reject(struct disk *d, const struct bundle_version *v)
 {
     struct bundle_version rejected = *v;
 
     disk_set_add(d->state.rejected, &d->state.n_rejected, DISK_REJECTED_MAX, &rejected);
     disk_set_del(d->state.good, &d->state.n_good, &rejected);
+    (void)take_crashes(&d->state, &rejected);
     if (d->state.has_attempt && bundle_version_eq(&d->state.attempt, &rejected))
         d->state.has_attempt = d->begun = false;
     if (d->has_stored && bundle_version_eq(&d->stored, &rejected))
@@ -145,7 +180,12 @@ int disk_attempt_begin(struct disk *d, const struct bundle_version *v, struct er
 
     if (same && d->begun)
         return 0;
-    s->attempt_count = same ? s->attempt_count + 1 : 1;
+    if (same) {
+        s->attempt_count++;
+    } else {
+        leave_attempt(d);
+        s->attempt_count = take_crashes(s, v) + 1;
+    }
     s->has_attempt = true;
     s->attempt = *v;
     d->begun = true;
@@ -181,7 +221,7 @@ int disk_attempt_clear(struct disk *d, struct err *e)
 {
     if (!d->state.has_attempt || !d->begun)
         return d->dirty ? persist(d, e) : 0;
-    d->state.has_attempt = d->begun = false;
+    leave_attempt(d);
     return persist(d, e);
 }
 

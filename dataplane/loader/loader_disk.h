@@ -2,7 +2,7 @@
 /* The node's last good bundles on its disk, and what it must remember of its own crashes.
  *
  *   <dir>/gen-<epoch>-<revision>.bundle   at most DISK_GOOD_MAX good ones, and the newest that is not proven yet
- *   <dir>/state                           small text under a hash: restarts, attempt, good, rejected
+ *   <dir>/state                           small text under a hash: restarts, attempt, crashed, good, rejected
  *
  * A bundle is a candidate when it is saved, and good when the node has been healthy on it for the soak time. Before a bundle is
  * served its attempt is written down; an attempt that is still there at the next start is a crash; after two crashes the
@@ -39,7 +39,8 @@ MUST_USE int disk_attempt_begin(struct disk *d, const struct bundle_version *v, 
 /* Every few seconds: after soak_ms of health without a gap the attempt is cleared and its bundle is good. Also writes the state
  * again that could not be written before. */
 MUST_USE int disk_attempt_tick(struct disk *d, uint64_t now_ms, bool healthy, struct err *e);
-/* An orderly end (or a build that was refused, not crashed on): the attempt was no crash. Does not make it good. */
+/* An orderly end (or a build that was refused, not crashed on): the attempt was no crash. Does not make it good, and does not
+ * take back crashes of earlier runs. */
 MUST_USE int disk_attempt_clear(struct disk *d, struct err *e);
 /* Keeps b as a candidate and drops what is over the bounds. 0: it is durable. */
 MUST_USE int disk_save(struct disk *d, const struct bundle *b, struct err *e);

@@ -6,12 +6,21 @@
 
 #define DISK_FILES_MAX 64u /* bundle files that are looked at; of more, the newest */
 
+#define DISK_CRASHED_MAX 8u /* versions that this node crashed on once; the oldest is forgotten */
+
+struct disk_crash {
+    struct bundle_version version;
+    uint32_t count;
+};
+
 /* What survives a restart. */
 struct disk_state {
     uint64_t restart_count;
     bool has_attempt;
     struct bundle_version attempt;
     uint32_t attempt_count;             /* starts with this attempt, this one included */
+    struct disk_crash crashed[DISK_CRASHED_MAX];        /* oldest first; not the attempt */
+    size_t n_crashed;
     struct bundle_version good[DISK_GOOD_MAX];          /* oldest first */
     size_t n_good;
     struct bundle_version rejected[DISK_REJECTED_MAX];  /* oldest first */

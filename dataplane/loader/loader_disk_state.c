@@ -3,6 +3,7 @@
  *   sluice-state 1
  *   restarts 5
  *   attempt 1 42 <root> 2
+ *   crashed 1 39 <root> 1
  *   good 1 41 <root>
  *   rejected 1 40 <root>
  *   sum <sha-256> */
@@ -85,6 +86,22 @@ static bool take_version(struct slice *line, struct bundle_version *v)
            digest_unhex(w, v->root, BUNDLE_HASH);
 }
 
+static bool set_attempt(struct disk_state *s, const struct bundle_version *v, uint32_t count)
+{
+    s->has_attempt = true;
+    s->attempt = *v;
+    s->attempt_count = count;
+    return true;
+}
+
+static bool add_crashed(struct disk_state *s, const struct bundle_version *v, uint32_t count)
+{
+    if (s->n_crashed == DISK_CRASHED_MAX)
+        return false;
+    s->crashed[s->n_crashed++] = (struct disk_crash){*v, count};
+    return true;
+}
+
 static bool take_line(struct slice line, struct disk_state *s)
 {
     struct bundle_version v;
@@ -97,13 +114,10 @@ static bool take_line(struct slice line, struct disk_state *s)
         return take_number(&line, &s->restart_count) && line.n == 0;
     if (!take_version(&line, &v))
         return false;
-    if (slice_is(word, "attempt")) {
+    if (slice_is(word, "attempt") || slice_is(word, "crashed")) {
         if (!take_number(&line, &n) || n == 0 || n > UINT32_MAX || line.n != 0)
             return false;
-        s->has_attempt = true;
-        s->attempt = v;
-        s->attempt_count = (uint32_t)n;
-        return true;
+        return slice_is(word, "attempt") ? set_attempt(s, &v, (uint32_t)n) : add_crashed(s, &v, (uint32_t)n);
     }
     if (slice_is(word, "good") && s->n_good < DISK_GOOD_MAX)
         s->good[s->n_good++] = v;
@@ -180,6 +194,10 @@ static int format(struct buf *b, const struct disk_state *s)
     (void)snprintf(count, sizeof(count), " %u", (unsigned)s->attempt_count);
     if (rc == 0 && s->has_attempt)
         rc = put_version(b, "attempt", &s->attempt, count);
+    for (size_t i = 0; rc == 0 && i < s->n_crashed; i++) {
+        (void)snprintf(count, sizeof(count), " %u", (unsigned)s->crashed[i].count);
+        rc = put_version(b, "crashed", &s->crashed[i].version, count);
+    }
     for (size_t i = 0; rc == 0 && i < s->n_good; i++)
         rc = put_version(b, "good", &s->good[i], "");
     for (size_t i = 0; rc == 0 && i < s->n_rejected; i++)

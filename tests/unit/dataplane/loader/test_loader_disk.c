@@ -221,6 +221,86 @@ START_TEST(two_crashes_and_no_third)
 }
 END_TEST
 
+/* It crashes while it is built, so it never comes to the disk: each start serves the older one, and is offered it again. */
+START_TEST(two_crashes_with_another_between)
+{
+    struct bundle_version v = version_of(2), old = version_of(1);
+    struct disk *d = start();
+
+    save(d, 1);
+    soak(d, 1);
+    for (int run = 0; run < 2; run++) {
+        ck_assert(!disk_is_rejected(d, &v));
+        ck_assert_int_eq(disk_attempt_begin(d, &v, &e), 0);
+        disk_close(d); /* a crash */
+        d = start();
+        ck_assert_uint_eq(chosen(d), 1);
+        if (run == 0)
+            ck_assert_int_eq(disk_attempt_begin(d, &old, &e), 0);
+    }
+    ck_assert(disk_is_rejected(d, &v));
+    ck_assert(!disk_is_rejected(d, &old));
+    disk_close(d);
+}
+END_TEST
+
+/* An orderly end between two crashes is no excuse; to be served for the soak time is. */
+START_TEST(crashes_are_remembered_until_good)
+{
+    struct bundle_version v = version_of(1);
+    struct disk *d = start();
+
+    save(d, 1);
+    ck_assert_int_eq(disk_attempt_begin(d, &v, &e), 0);
+    disk_close(d); /* a crash */
+    d = start();
+    ck_assert_int_eq(disk_attempt_begin(d, &v, &e), 0);
+    ck_assert_int_eq(disk_attempt_clear(d, &e), 0);
+    disk_close(d);
+    d = start();
+    soak(d, 1);
+    disk_close(d);
+    d = start();
+    ck_assert_int_eq(disk_attempt_begin(d, &v, &e), 0);
+    disk_close(d); /* the first one since it was good */
+    d = start();
+    ck_assert(!disk_is_rejected(d, &v));
+    ck_assert_int_eq(disk_attempt_begin(d, &v, &e), 0);
+    ck_assert_int_eq(disk_attempt_clear(d, &e), 0);
+    disk_close(d);
+    d = start();
+    ck_assert_int_eq(disk_attempt_begin(d, &v, &e), 0);
+    disk_close(d); /* the second */
+    d = start();
+    ck_assert(disk_is_rejected(d, &v));
+    disk_close(d);
+}
+END_TEST
+
+/* More of them than are remembered: the oldest is forgotten, the state stays readable. */
+START_TEST(crashed_is_bounded)
+{
+    struct disk *d = start();
+
+    for (uint64_t i = 1; i <= 12; i++) {
+        struct bundle_version v = version_of(i);
+
+        ck_assert_int_eq(disk_attempt_begin(d, &v, &e), 0);
+        disk_close(d); /* a crash on each */
+        d = start();
+    }
+    for (uint64_t i = 12; i > 4; i--) {
+        struct bundle_version v = version_of(i);
+
+        ck_assert_int_eq(disk_attempt_begin(d, &v, &e), 0);
+        disk_close(d);
+        d = start();
+        ck_assert_msg(disk_is_rejected(d, &v), "%d", (int)i);
+    }
+    disk_close(d);
+}
+END_TEST
+
 START_TEST(soak_and_orderly_end)
 {
     struct bundle_version v = version_of(1);
@@ -481,6 +561,9 @@ Suite *test_loader_disk_suite(void)
     tcase_add_test(t, newest_is_chosen_and_private);
     tcase_add_test(t, good_ones_stay);
     tcase_add_test(t, two_crashes_and_no_third);
+    tcase_add_test(t, two_crashes_with_another_between);
+    tcase_add_test(t, crashes_are_remembered_until_good);
+    tcase_add_test(t, crashed_is_bounded);
     tcase_add_test(t, soak_and_orderly_end);
     tcase_add_test(t, rejected_is_bounded_and_kept);
     tcase_add_test(t, damaged_bundles);
