@@ -65,6 +65,7 @@ UNIT_CONTROLPLANE += \
 
 # What needs both planes: their state machines joined in one program. The only place where both may be included.
 UNIT_PLANES := \
+	tests/unit/planes/test_push_core.c \
 	tests/unit/planes/test_push_sim.c \
 	tests/unit/planes/test_push_wire.c
 

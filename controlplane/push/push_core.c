@@ -192,12 +192,8 @@ static void on_tick(struct push_core *c)
     for (struct list *l = c->all_environments.next; l != &c->all_environments; l = l->next) {
         struct push_environment *env = CONTAINER_OF(l, struct push_environment, link);
 
-        for (struct list *k = env->nodes.next; k != &env->nodes; k = k->next) {
-            struct push_node *n = CONTAINER_OF(k, struct push_node, link);
-
-            if (n->connection != NULL && n->retries > 0 && !n->offer.inflight)
-                push_node_advance(c, n);
-        }
+        for (struct list *k = env->nodes.next; k != &env->nodes; k = k->next)
+            push_node_tick(c, CONTAINER_OF(k, struct push_node, link));
         push_roll_check(c, env);
     }
 }

@@ -24,6 +24,7 @@ struct push_offer {
     uint8_t nonce[PROTOCOL_NONCE];
     struct bundle *bundle;           /* referenced while in flight */
     enum protocol_phase phase;
+    uint64_t due_ms;                 /* what is live is to be ACTIVE by then; what is pending has its rollout's deadline */
 };
 
 struct push_node {
@@ -110,6 +111,9 @@ void push_node_advance(struct push_core *c, struct push_node *n);
 void push_node_withdraw(struct push_core *c, struct push_node *n, const char *reason);
 void push_node_activate(struct push_core *c, struct push_node *n);
 void push_node_end_offer(struct push_node *n);
+/* An offer of what is live that is not answered in time: nobody waits for the node any more, but newer bundles would wait
+ * behind that offer for ever. Its stream is closed; when it comes back it gets the newest. */
+void push_node_tick(struct push_core *c, struct push_node *n);
 void push_node_refuse(struct push_node *n, const struct bundle_version *v, const struct protocol_error *error);
 void push_node_hello(struct push_core *c, struct push_connection *conn, const struct protocol_hello *h);
 void push_node_ack(struct push_core *c, struct push_node *n, const struct protocol_ack *a);

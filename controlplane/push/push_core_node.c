@@ -124,7 +124,8 @@ static void offer(struct push_core *c, struct push_node *n, struct bundle *b, bo
     struct push_action *a = push_act(c, PUSH_DO_OFFER, n->connection->id);
     struct leaf_table *base = delta_base(n);
 
-    n->offer = (struct push_offer){.inflight = true, .hold = hold, .bundle = bundle_ref(b)};
+    n->offer = (struct push_offer){.inflight = true, .hold = hold, .bundle = bundle_ref(b),
+                                   .due_ms = c->now.mono_ms + c->o.apply_deadline_ms};
     c->o.random(c->o.random_arg, n->offer.nonce, sizeof(n->offer.nonce));
     n->full_list = false;
     push_changed(c, n->environment);
@@ -181,6 +182,18 @@ void push_node_advance(struct push_core *c, struct push_node *n)
         offer(c, n, env->live, false);
     else if (env->head != NULL && is_offerable(c, n, env->head))
         offer(c, n, env->head, true);
+}
+
+void push_node_tick(struct push_core *c, struct push_node *n)
+{
+    const struct push_environment *env = n->environment;
+
+    if (n->connection == NULL)
+        return;
+    if (n->offer.inflight && env->live != NULL && offer_is(n, env->live) && c->now.mono_ms >= n->offer.due_ms)
+        push_close(c, n->connection, PUSH_CLOSE_DEADLINE, "the node has not answered an offer in time");
+    else if (n->retries > 0 && !n->offer.inflight)
+        push_node_advance(c, n);
 }
 
 /* ---- Hello ---------------------------------------------------------------------------------------------------------- */

@@ -96,6 +96,7 @@ static void commit(struct push_core *c, struct push_environment *env)
 
         n->view.lagging = push_node_counts(n) && !push_node_has_built(n, env->live);
         n->lost = false;
+        n->offer.due_ms = c->now.mono_ms + c->o.apply_deadline_ms;
         if (n->offer.inflight && n->offer.phase == PROTOCOL_BUILT && protocol_same_root(&n->offer.bundle->version,
                                                                                      &env->live->version))
             push_node_activate(c, n);
