@@ -66,7 +66,7 @@ CONTROLPLANE_LIB := $(OUT)/libcontrolplane.a
 PROGRAMS := $(BIN)/sluice-dataplane $(BIN)/sluice-controlplane $(BIN)/cpctl
 
 .PHONY: all
-all: $(PROGRAMS)
+all: $(PROGRAMS) test-tools
 
 $(OUT)/obj/common/%.o: common/%.c
 	@mkdir -p $(@D)
@@ -126,7 +126,7 @@ run: deps-build
 	$(Q)$(PYTHON) deploy/run/run.py $(RUN_ARGS)
 
 help:
-	@echo "make            build the three programs into build/bin"
+	@echo "make            build the three programs (and mkbundle, for the tests) into build/bin"
 	@echo "make run        a whole gateway on this machine, until Ctrl-C"
 	@echo "make test       everything that must hold: lint, unit, end to end, sanitizers, fuzzing"
 	@echo "make unit       unit tests of this configuration;   make fuzz [FUZZ_SECONDS=60]"

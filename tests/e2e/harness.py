@@ -4,7 +4,7 @@
         cp.apply(SPEC)
         status, headers, body = node.get("/shop/dev/users/1")
 
-Environment: SLUICE_BIN (folder of the programs, default build/bin).
+Environment: SLUICE_BIN (folder of the programs, default build/bin), SLUICE_PATIENCE (seconds until a deadline counts as missed).
 """
 import contextlib
 import http.client
@@ -19,6 +19,8 @@ import ssl
 import subprocess
 import threading
 import time
+
+from rawhttp import read_all
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SLUICE_BIN", ROOT / "build" / "bin")).resolve()
@@ -55,7 +57,7 @@ class Process:
     def __init__(self, name, command, folder, env=None, preexec_fn=None):
         self.name, self.folder = name, pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.log = self.folder / f"{name}.log"
+        self.log, self.was_killed = self.folder / f"{name}.log", False
         with open(self.log, "ab") as out:
             self.child = subprocess.Popen([str(c) for c in command], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                                           env={**os.environ, **(env or {})}, preexec_fn=preexec_fn)
@@ -78,12 +80,14 @@ class Process:
         return self.child.wait(timeout or PATIENCE)
 
     def kill(self):
-        """As a crash would: -9, no goodbye."""
+        """As a crash would: -9, no goodbye. One that had already ended had a reason to, and that is to be seen."""
+        self.was_killed = True
         self.signal(signal.SIGKILL)
-        self.child.wait()
+        status = self.child.wait()
+        assert status == -signal.SIGKILL, f"{self.name} ended with {status} by itself\n{self.text()[-6000:]}"
 
     def stop(self, expect=(0,)):
-        """TERM, and the exit status must be a clean one: sanitizer findings end up here."""
+        """TERM, and the exit status must be a clean one: sanitizer findings end up here, also those of one that ended before."""
         self.signal(signal.SIGTERM)
         try:
             status = self.child.wait(PATIENCE)
@@ -91,7 +95,7 @@ class Process:
             self.child.kill()
             self.child.wait()
             raise AssertionError(f"{self.name} did not stop on SIGTERM\n{self.text()[-4000:]}") from None
-        assert status in expect, f"{self.name} ended with {status}\n{self.text()[-6000:]}"
+        assert status in expect or self.was_killed, f"{self.name} ended with {status}\n{self.text()[-6000:]}"
 
     def rss(self):
         """Resident bytes that are the process's own (shared file pages do not count)."""
@@ -102,12 +106,22 @@ class Process:
 
 
 def read_addresses(process, folder):
+    """What it listens on, once it says so; a process that never does is not left behind."""
     path = pathlib.Path(folder) / "addresses.json"
 
     def probe():
         assert process.running(), f"{process.name} ended with {process.child.returncode}\n{process.text()[-4000:]}"
         return path.exists() and json.loads(path.read_text())
-    return wait_for(f"{process.name}'s addresses", probe)
+    try:
+        return wait_for(f"{process.name}'s addresses", probe)
+    except BaseException:
+        process.signal(signal.SIGKILL)
+        process.child.wait()
+        raise
+
+
+def port_of(address):
+    return int(address.rsplit(":", 1)[1])
 
 
 def request(port, method, path, body=None, headers=None, host="127.0.0.1", timeout=None):
@@ -218,44 +232,45 @@ class Haproxy:
         self.process.stop(expect=(0, 130, 143, -15))
 
 
-class Node:
-    def __init__(self, cp, environment, folder, name, args=(), env=None, preexec_fn=None):
-        self.cp, self.environment, self.folder, self.name = cp, environment, pathlib.Path(folder), name
-        self.args, self.env, self.preexec_fn, self.ports = list(args), dict(env or {}), preexec_fn, None
+class DataPlane:
+    """A running sluice-dataplane; whoever launches it says where its configuration comes from."""
 
-    def start(self, ready=True):
+    def __init__(self, folder, name, args=(), env=None, preexec_fn=None):
+        self.folder, self.name, self.args, self.env, self.preexec_fn = pathlib.Path(folder), name, list(args), dict(env or {}), preexec_fn
+        self.state, self.ports, self.process = self.folder / "state", None, None
+
+    def launch(self, *source):
+        """After a restart it listens where it did before."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        token = self.folder / "join-token"
-        if not (self.folder / "state").exists():
-            token.write_text(self.cp.join_token(self.environment))
-            token.chmod(0o600)
         with contextlib.suppress(FileNotFoundError):
-            (self.folder / "state" / "addresses.json").unlink()
+            (self.state / "addresses.json").unlink()
         listen, admin = self.ports or (0, 0)
         self.process = Process(self.name, [
-            BIN / "sluice-dataplane", "--listen", f"127.0.0.1:{listen}", "--admin-listen", f"127.0.0.1:{admin}",
-            "--control-plane", self.cp.push, "--join-token-file", token, "--state-dir", self.folder / "state",
-            "--node-id", self.name, "--workers", "2", "--drain-delay-ms", "0", *self.args], self.folder, self.env, self.preexec_fn)
-        addresses = read_addresses(self.process, self.folder / "state")
-        self.port = int(addresses["listen"].rsplit(":", 1)[1])
-        self.admin_port = int(addresses["admin"].rsplit(":", 1)[1])
-        self.ports = (self.port, self.admin_port)
-        if ready:
-            self.wait_ready()
-        return self
+            BIN / "sluice-dataplane", "--listen", f"127.0.0.1:{listen}", "--admin-listen", f"127.0.0.1:{admin}", "--state-dir", self.state,
+            "--workers", "2", "--drain-delay-ms", "0", *source, *self.args], self.folder, self.env, self.preexec_fn)
+        addresses = read_addresses(self.process, self.state)
+        self.ports = self.port, self.admin_port = port_of(addresses["listen"]), port_of(addresses["admin"])
+
+    def __exit__(self, *_):
+        if self.process:
+            self.process.stop()
 
     def wait_ready(self):
         def probe():
             assert self.process.running(), f"{self.name} ended\n{self.process.text()[-4000:]}"
-            return request(self.admin_port, "GET", "/readyz")[0] == 200
+            return self.admin("/readyz")[0] == 200
         wait_for(f"{self.name} to be ready", probe)
 
-    def get(self, path, headers=None, method="GET", body=None):
-        return request(self.port, method, path, body, headers)
+    def admin(self, path):
+        status, _, body = request(self.admin_port, "GET", path)
+        return status, body.decode()
+
+    def config(self):
+        return json.loads(self.admin("/config")[1])
 
     def metrics(self):
         values = {}
-        for line in request(self.admin_port, "GET", "/metrics")[2].decode().splitlines():
+        for line in self.admin("/metrics")[1].splitlines():
             if line and not line.startswith("#"):
                 name, value = line.rsplit(" ", 1)
                 values[name] = float(value)
@@ -265,24 +280,54 @@ class Node:
         """The sum over all series of one metric."""
         return sum(v for k, v in self.metrics().items() if k == name or k.startswith(name + "{"))
 
-    def config(self):
-        return json.loads(request(self.admin_port, "GET", "/config")[2])
+    def rss(self):
+        return self.process.rss()
+
+    def get(self, path, headers=None, method="GET", body=None):
+        return request(self.port, method, path, body, headers)
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), PATIENCE)
+
+    def raw(self, data, half_close=False):
+        """Sends bytes and reads until the gateway closes."""
+        with self.connect() as s:
+            s.sendall(data)
+            if half_close:
+                s.shutdown(socket.SHUT_WR)
+            return read_all(s)
+
+
+class Node(DataPlane):
+    """A data plane that joins a control plane and serves what it sends."""
+
+    def __init__(self, cp, environment, folder, name, args=(), env=None, preexec_fn=None):
+        super().__init__(folder, name, args, env, preexec_fn)
+        self.cp, self.environment = cp, environment
+
+    def start(self, ready=True):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        token = self.folder / "join-token"
+        if not self.state.exists():
+            token.write_text(self.cp.join_token(self.environment))
+            token.chmod(0o600)
+        self.launch("--control-plane", self.cp.push, "--join-token-file", token, "--node-id", self.name)
+        if ready:
+            self.wait_ready()
+        return self
 
     def wait_connected(self):
         wait_for(f"{self.name} to connect", lambda: [n for n in self.cp.api("GET", "/v1/nodes")[1] if n["id"] == self.name and n["connected"]])
 
-    def rss(self):
-        return self.process.rss()
-
     def __enter__(self):
         """Connected, so that what is applied from now on waits for it; ready only when there is something to serve."""
         self.start(ready=False)
-        self.wait_connected()
+        try:
+            self.wait_connected()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
-
-    def __exit__(self, *_):
-        if self.process.running():
-            self.process.stop()
 
 
 class ControlPlane:
@@ -301,18 +346,26 @@ class ControlPlane:
             "--push-listen", f"127.0.0.1:{push}", *self.args], self.folder, self.env)
         addresses = read_addresses(self.process, self.state)
         self.admin, self.push = addresses["admin"], addresses["push"]
-        self.ports = tuple(int(a.rsplit(":", 1)[1]) for a in (self.admin, self.push))
+        self.ports = port_of(self.admin), port_of(self.push)
         self.token = (self.state / "admin.token").read_text().strip()
         self.tls = ssl.create_default_context(cafile=str(self.state / "ca.crt"))
-        wait_for("the control plane to be ready", lambda: self.api("GET", "/readyz", check=False)[0] == 200)
+        try:
+            wait_for("the control plane to be ready", lambda: self.api("GET", "/readyz", check=False)[0] == 200)
+        except BaseException:
+            self.process.stop()
+            raise
         return self
 
     def __enter__(self):
         return self.start()
 
     def __exit__(self, *_):
-        if self.process.running():
-            self.process.stop()
+        self.process.stop()
+
+    def raw(self):
+        """A TLS connection to the admin port, without an HTTP library."""
+        plain = socket.create_connection(("127.0.0.1", self.ports[0]), PATIENCE)
+        return self.tls.wrap_socket(plain, server_hostname="127.0.0.1")
 
     def api(self, method, path, body=None, check=True, token=None, timeout=None):
         """One call of the admin API: (status, parsed JSON). check: a status of 400 or more fails the test."""
@@ -349,6 +402,9 @@ class ControlPlane:
         answer = self.rollout(environment, revision, int(PATIENCE * 1000))
         assert answer["state"] == "live", answer
         return answer
+
+    def make_token(self, role, **options):
+        return self.api("POST", "/v1/tokens", {"kind": "api", "role": role, **options})[1]
 
     def join_token(self, environment):
         return self.api("POST", "/v1/tokens", {"kind": "join", "environment": environment, "ttlSeconds": 600, "uses": 1})[1]["token"]

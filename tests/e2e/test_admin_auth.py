@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from admin_lib import files, make_token, mock, schemas_ok
+from admin_lib import files, mock, schemas_ok
 from harness import wait_for
 
 RANK = {"none": 0, "viewer": 1, "editor": 2, "admin": 3}
@@ -24,7 +24,7 @@ def call(cp, method, path, token):
 
 
 def test_every_operation_asks_for_its_role(cp):
-    tokens = {role: make_token(cp, role)["token"] for role in ("viewer", "editor")}
+    tokens = {role: cp.make_token(role)["token"] for role in ("viewer", "editor")}
     seen = set()
     for method, path, role, _ in operations(cp):
         seen.add(path)
@@ -63,7 +63,7 @@ def test_openapi_is_whole(cp):
 
 
 def test_wrong_tokens_are_put_off_and_right_ones_are_not(cp):
-    good = make_token(cp, "viewer")["token"]
+    good = cp.make_token("viewer")["token"]
     statuses = [call(cp, "GET", "/v1/documents", good[:-1] + ("0" if good[-1] != "0" else "1")) for _ in range(15)]
     assert statuses[:5] == [401] * 5 and statuses[-1] == 429, statuses
     assert call(cp, "GET", "/v1/documents", good) == 200
@@ -76,10 +76,10 @@ def test_malformed_tokens(cp, token):
 
 
 def test_tokens_end(cp):
-    short = make_token(cp, "viewer", ttlSeconds=1)
+    short = cp.make_token("viewer", ttlSeconds=1)
     assert short["expiresAt"]
     wait_for("the token to expire", lambda: call(cp, "GET", "/v1/documents", short["token"]) == 401)
-    gone = make_token(cp, "viewer", name="bob")
+    gone = cp.make_token("viewer", name="bob")
     assert call(cp, "GET", "/v1/documents", gone["token"]) == 200
     assert cp.api("DELETE", f"/v1/tokens/{gone['id']}")[0] == 204
     assert call(cp, "GET", "/v1/documents", gone["token"]) == 401
@@ -105,7 +105,7 @@ def test_bad_token_requests(cp, body):
 
 
 def test_secrets_stay_secret(cp):
-    api = make_token(cp, "editor", name="ci")
+    api = cp.make_token("editor", name="ci")
     join = cp.api("POST", "/v1/tokens", {"kind": "join", "environment": "dev", "uses": 3})[1]
     assert len(join["token"].split(".")) == 3 and len(join["token"].split(".")[2]) == 64
     cp.api("POST", "/v1/apply", files(mock("a")), token=api["token"])
@@ -118,7 +118,7 @@ def test_secrets_stay_secret(cp):
 
 
 def test_audit_says_who_did_what(cp):
-    ann = make_token(cp, "editor", name="ann")
+    ann = cp.make_token("editor", name="ann")
     cp.api("POST", "/v1/apply", files(mock("a")), token=ann["token"])
     cp.api("POST", "/v1/apply", files("kind: [nonsense"), token=ann["token"], check=False)
     rows = cp.api("GET", "/v1/audit")[1]

@@ -1,9 +1,10 @@
 """Applying, looking, going back."""
+import json
 import threading
 
 import pytest
-from admin_lib import API, SHOP, STAGE, files, json, mock
-from harness import wait_for
+from admin_lib import API, SHOP, STAGE, files, mock
+from harness import PATIENCE, wait_for
 
 
 def names(cp, kind=None):
@@ -138,7 +139,7 @@ def test_many_at_once(cp):
 
 def test_rollouts_and_long_poll(cp):
     answer = cp.api("POST", "/v1/apply", files(SHOP))[1]
-    live = cp.api("GET", f"/v1/rollouts/dev?waitRevision={answer['revision']}&timeoutMillis=30000")[1]
+    live = cp.api("GET", f"/v1/rollouts/dev?waitRevision={answer['revision']}&timeoutMillis={PATIENCE * 1000:.0f}")[1]
     assert live["state"] == "live" and live["live"]["revision"] == 1 and live["live"]["root"] == answer["environments"][0]["root"]
     assert [r["environment"] for r in cp.api("GET", "/v1/rollouts")[1]] == ["dev"]
     # A revision that never comes: answered when the time is over, with what there is.
@@ -153,7 +154,7 @@ def test_a_long_poll_is_answered_when_the_server_stops(cp):
     waiter.start()
     wait_for("the poll to be parked", lambda: "sluice_admin_long_polls 1\n" in cp.api("GET", "/metrics")[1])
     cp.process.stop()
-    waiter.join(30)
+    waiter.join(PATIENCE)
     assert done and done[0]["live"]["revision"] == 1
 
 

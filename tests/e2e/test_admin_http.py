@@ -1,9 +1,11 @@
 """The admin port as an HTTP server: bounds, bad bytes, slow and greedy clients."""
+import json
 import socket
 
 import pytest
-from admin_lib import ControlPlane, files, head, json, mock, raw, read_all, read_answer
-from harness import wait_for
+from admin_lib import files, head, mock
+from harness import PATIENCE, ControlPlane, wait_for
+from rawhttp import read_all, read_answer
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,7 @@ def hasty(tmp_path):
 
 
 def exchange(cp, data):
-    with raw(cp) as tls:
+    with cp.raw() as tls:
         tls.sendall(data)
         return read_answer(tls)
 
@@ -30,7 +32,8 @@ def exchange(cp, data):
     b'{"files":[{"text":"a","mode":"x"}]}', b'{"files":[{"text":"a"}],"typo":1}', b'{"files":[{"text":"\xff"}]}',
     b'{"files":[{"text":"a"}],"baseRevision":-1}', b'{"files":[{"text":"a"}],"baseRevision":1.5}',
     b'{"files":[{"text":"\\ud800"}]}', b"[" * 5000, b'{"a":' * 5000, b'{"files":[{"text":"a"}],"files":[]}',
-    b'{"files":[{"text":"a"}],"message":"' + b"m" * 2000 + b'"}'])
+    b'{"files":[{"text":"a"}],"message":"' + b"m" * 2000 + b'"}'],
+    ids=lambda body: body[:30].decode("latin-1"))
 def test_bad_bodies(shared, body):
     status, headers, answer, _ = exchange(shared, head(shared, "POST", "/v1/apply", f"Content-Length: {len(body)}") + body)
     problem = json.loads(answer)
@@ -47,9 +50,9 @@ def test_bad_bodies(shared, body):
     (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 20000 + b"\r\n\r\n", 431),
     (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 100 + b"\r\n", 431),
     (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
-])
+], ids=lambda p: p[:30].decode("latin-1") if isinstance(p, bytes) else str(p))
 def test_bad_heads_close(shared, data, status):
-    with raw(shared) as tls:
+    with shared.raw() as tls:
         tls.sendall(data)
         answer = read_all(tls)
     assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:200]
@@ -79,7 +82,7 @@ def test_oversize_is_refused_before_it_is_sent(shared):
 
 
 def test_oversize_in_chunks(shared):
-    with raw(shared) as tls:
+    with shared.raw() as tls:
         tls.sendall(head(shared, "POST", "/v1/tokens", "Transfer-Encoding: chunked"))
         try:
             for _ in range(40):
@@ -97,7 +100,7 @@ def test_a_wrong_token_sends_no_body(shared):
 
 def test_expect_continue(shared):
     body = json.dumps(files(mock("expect"))).encode()
-    with raw(shared) as tls:
+    with shared.raw() as tls:
         tls.sendall(head(shared, "POST", "/v1/apply", f"Content-Length: {len(body)}", "Expect: 100-continue"))
         assert tls.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         tls.sendall(body)
@@ -107,7 +110,7 @@ def test_expect_continue(shared):
 def test_keep_alive_pipelining_and_chunks(shared):
     body = json.dumps(files(mock("chunks"))).encode()
     chunked = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 7]), body[i:i + 7]) for i in range(0, len(body), 7)) + b"0\r\n\r\n"
-    with raw(shared) as tls:
+    with shared.raw() as tls:
         tls.sendall(head(shared, "GET", "/v1/version") + head(shared, "POST", "/v1/apply", "Transfer-Encoding: chunked") + chunked +
                     head(shared, "HEAD", "/healthz", "X-Request-Id: mine-1"))
         status, _, answer, rest = read_answer(tls)
@@ -123,7 +126,7 @@ def test_keep_alive_pipelining_and_chunks(shared):
 
 def test_byte_by_byte(shared):
     body = json.dumps(files(mock("slow"), dryRun=True)).encode()
-    with raw(shared) as tls:
+    with shared.raw() as tls:
         for byte in head(shared, "POST", "/v1/apply", f"Content-Length: {len(body)}") + body:
             tls.sendall(bytes([byte]))
         assert read_answer(tls)[0] == 200
@@ -132,7 +135,7 @@ def test_byte_by_byte(shared):
 def test_plain_http_gets_nothing(shared):
     with socket.create_connection(("127.0.0.1", shared.ports[0])) as s:
         s.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
-        s.settimeout(30)
+        s.settimeout(PATIENCE)
         data = b""
         try:
             while piece := s.recv(1000):
@@ -143,27 +146,27 @@ def test_plain_http_gets_nothing(shared):
 
 
 def test_slow_clients_are_cut_off(hasty):
-    with raw(hasty) as tls:                                  # half a head
+    with hasty.raw() as tls:                                  # half a head
         tls.sendall(b"GET /healthz HTTP/1.1\r\nHost:")
         assert read_all(tls).startswith(b"HTTP/1.1 408 ")
-    with raw(hasty) as tls:                                  # half a body
+    with hasty.raw() as tls:                                  # half a body
         tls.sendall(head(hasty, "POST", "/v1/apply", "Content-Length: 100") + b"{")
         assert read_all(tls).startswith(b"HTTP/1.1 408 ")
-    with raw(hasty) as tls:                                  # nothing at all
+    with hasty.raw() as tls:                                  # nothing at all
         assert read_all(tls) == b""
-    with raw(hasty) as tls:                                  # nothing after an answer
+    with hasty.raw() as tls:                                  # nothing after an answer
         tls.sendall(head(hasty, "GET", "/healthz"))
         assert read_answer(tls)[0] == 200
         assert read_all(tls) == b""
     with socket.create_connection(("127.0.0.1", hasty.ports[0])) as s:   # no handshake
-        s.settimeout(30)
+        s.settimeout(PATIENCE)
         assert s.recv(10) == b""
 
 
 def test_a_reader_that_does_not_read(hasty):
     """The answer is larger than all buffers between; its reader never takes it, and is dropped."""
     hasty.api("POST", "/v1/apply", files("".join(mock(f"api{i}", "p" * 50) + "---\n" for i in range(200))))
-    with raw(hasty) as tls:
+    with hasty.raw() as tls:
         for _ in range(300):
             try:
                 tls.sendall(head(hasty, "GET", "/v1/revisions/1"))
@@ -176,7 +179,7 @@ def test_connections_are_bounded(tmp_path):
     with ControlPlane(tmp_path, ["--admin-connections", "4"]) as cp:
         held = [socket.create_connection(("127.0.0.1", cp.ports[0])) for _ in range(4)]
         with socket.create_connection(("127.0.0.1", cp.ports[0])) as fifth:
-            fifth.settimeout(30)
+            fifth.settimeout(PATIENCE)
             try:
                 assert fifth.recv(10) == b""
             except ConnectionResetError:

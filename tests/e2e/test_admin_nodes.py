@@ -3,7 +3,7 @@ import grpc
 import pytest
 import wire
 from admin_lib import SHOP, files
-from harness import wait_for
+from harness import PATIENCE, wait_for
 from wire import push
 
 
@@ -99,7 +99,7 @@ def test_a_failed_head_stays_failed_over_a_restart(cp):
         cp.wait_live("dev", first["revision"])
         bad = cp.api("POST", "/v1/apply", files(SHOP.replace("/users/{id}", "/people/{id}")))[1]
         node.nack(node.receive("offer"), push.ConfigError.INVALID_RESOURCE, "route", "GET /people/{id}", "I do not like it")
-        answer = cp.rollout("dev", bad["revision"], 30000)
+        answer = cp.rollout("dev", bad["revision"], int(PATIENCE * 1000))
         assert answer["state"] == "failed" and answer["live"]["revision"] == 1, answer
         assert answer["failure"]["node"] == "a" and answer["failure"]["error"]["message"] == "I do not like it"
     cp.process.stop()

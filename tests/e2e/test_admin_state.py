@@ -8,14 +8,14 @@ import subprocess
 import threading
 
 import pytest
-from admin_lib import API, BIN, SHOP, STAGE, ControlPlane, files, make_token, mock, script
-from harness import wait_for
+from admin_lib import API, SHOP, STAGE, files, mock, script
+from harness import BIN, PATIENCE, ControlPlane, wait_for
 
 PROGRAM = BIN / "sluice-controlplane"
 
 
 def run(*args, **options):
-    return subprocess.run([str(PROGRAM), *[str(a) for a in args]], capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run([str(PROGRAM), *[str(a) for a in args]], capture_output=True, text=True, timeout=PATIENCE, **options)
 
 
 def test_words():
@@ -79,7 +79,7 @@ def test_a_restart_keeps_all(tmp_path):
     with ControlPlane(tmp_path) as cp:
         first = cp.apply(SHOP)
         cp.apply(mock("zoo"), wait=False)
-        editor = make_token(cp, "editor", name="ci")
+        editor = cp.make_token("editor", name="ci")
         before = {p: cp.api("GET", p)[1] for p in ("/v1/documents", "/v1/revisions", "/v1/documents/Api/shop")}
         root = cp.rollout("dev")["live"]["root"]
         for end in ("stop", "kill"):
@@ -160,7 +160,7 @@ def test_stops_while_busy(tmp_path):
         thread.start()
         wait_for("the check to run", lambda: (tmp_path / "running").exists())
         cp.process.stop()
-        thread.join(30)
+        thread.join(PATIENCE)
         assert done[0][0] == 200, done            # what runs is brought to its end, and its answer is sent
         cp.start()
         assert json.dumps(cp.api("GET", "/v1/documents")[1]).count("shop") >= 2

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from fake_admin import run_cpctl
-from harness import BIN, free_port, request, wait_for
+from harness import BIN, PATIENCE, free_port, request, wait_for
 
 
 def spec(message, name="shop", path="/hello"):
@@ -85,7 +85,7 @@ class Dev:
         """Ends it; nothing may be left."""
         family = children_of(self.process.pid)
         self.process.send_signal(number)
-        status = self.process.wait(30)
+        status = self.process.wait(PATIENCE)
         assert all(is_gone(pid) for pid in family), family
         return status
 
@@ -138,7 +138,7 @@ def test_its_terminal_goes(tmp_path):
         dev.ready()
         family = children_of(dev.process.pid)
         os.close(parent)
-        assert dev.process.wait(30) == 0
+        assert dev.process.wait(PATIENCE) == 0
         assert all(is_gone(pid) for pid in family)
 
 
@@ -168,7 +168,7 @@ def test_a_child_that_dies_ends_it(dev, name):
     pid = next(p for p, n in children_of(dev.process.pid).items() if n == name)
     family = children_of(dev.process.pid)
     os.kill(pid, signal.SIGKILL)
-    assert dev.process.wait(30) == 1
+    assert dev.process.wait(PATIENCE) == 1
     assert "was ended by signal 9" in dev.err.read_text()
     assert all(is_gone(p) for p in family) and list(dev.temp.iterdir()) == []
 
@@ -255,7 +255,7 @@ def test_behind_a_symbolic_link(tmp_path):
         wait_for("two", lambda: json.loads(request(port, "GET", "/hello")[2]) == {"message": "two"})
     finally:
         child.terminate()
-        assert child.wait(30) == 0
+        assert child.wait(PATIENCE) == 0
 
 
 # ---- what does not start ----

@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
-from engine import Gateway, Origin, proxy, read_answer, read_request
+from engine import Gateway, Origin, proxy
 from harness import wait_for
+from rawhttp import read_answer, read_request
 
 pytestmark = pytest.mark.threads
 

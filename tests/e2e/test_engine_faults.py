@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from engine import Gateway, Origin, answer, echo, proxy, read_all, read_answer, read_head, read_request
+from engine import Gateway, Origin, answer, echo, proxy
 from harness import PATIENCE, free_port, wait_for
+from rawhttp import read_all, read_answer, read_head, read_request
 
 pytestmark = pytest.mark.threads
 
@@ -341,8 +342,7 @@ def test_drain(tmp_path):
             busy.sendall(GET)
             wait_for("the request to run", lambda: g.metric("sluice_requests_running") == 1)
             g.process.signal(signal.SIGTERM)
-            status, reason = g.admin("/readyz")
-            assert (status, reason) == (503, "draining\n")
+            wait_for("the drain to begin", lambda: g.admin("/readyz") == (503, "draining\n"))
             assert read_all(idle) == b""
             go.set()
             status, h, body, _ = read_answer(busy)

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from engine import Gateway, Origin, answer, echo, proxy, read_answer, read_head, read_request
+from engine import Gateway, Origin, answer, echo, proxy
 from harness import PATIENCE, wait_for
+from rawhttp import read_answer, read_head, read_request
 
 
 pytestmark = pytest.mark.threads

@@ -5,7 +5,7 @@ import grpc
 import pytest
 
 import wire
-from harness import api_spec, wait_for
+from harness import PATIENCE, api_spec, wait_for
 from wire import push
 
 
@@ -80,7 +80,7 @@ def test_one_refusal_keeps_it_off_every_node(cp, code, kind, key):
         bad = cp.apply(mock_spec("two"), wait=False)
         offer = sick.receive("offer")
         sick.nack(offer, push.ConfigError.Code.Value(code), kind, key, "the seeds of doubt")
-        answer = cp.rollout("prod", bad["revision"], 30000)
+        answer = cp.rollout("prod", bad["revision"], int(PATIENCE * 1000))
         assert answer["state"] == "failed", answer
         done = cp.cpctl("rollout", "status", "prod", check=False)
         for word in ("sick", key, "the seeds of doubt"):
@@ -91,7 +91,7 @@ def test_one_refusal_keeps_it_off_every_node(cp, code, kind, key):
         # The next good change goes past it: a refused root blocks nothing.
         good = cp.apply(mock_spec("three"), wait=False)
         while True:
-            message = sick.inbox.get(timeout=60)
+            message = sick.inbox.get(timeout=PATIENCE)
             if message.WhichOneof("body") == "offer":
                 break
         offer = message.offer
@@ -126,7 +126,7 @@ def test_no_certificate_no_config(cp):
     with grpc.secure_channel(node.target(), grpc.ssl_channel_credentials(node.roots())) as channel:
         sync = channel.stream_stream("/sluice.push.v1.ConfigService/Sync", push.DpMessage.SerializeToString, push.CpMessage.FromString)
         with pytest.raises(grpc.RpcError) as e:
-            next(iter(sync(iter([push.DpMessage(hello=push.Hello(node_id="n"))]), timeout=10)))
+            next(iter(sync(iter([push.DpMessage(hello=push.Hello(node_id="n"))]), timeout=PATIENCE)))
         assert e.value.code() in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
 
 
@@ -148,7 +148,7 @@ def test_renewal_keeps_the_identity(cp):
     with node.channel() as channel:
         renew = channel.unary_unary("/sluice.push.v1.IdentityService/Renew", push.RenewRequest.SerializeToString, push.EnrollResponse.FromString)
         node.key = wire.ec.generate_private_key(wire.ec.SECP256R1())
-        fresh = renew(push.RenewRequest(csr_der=node.csr()), timeout=30)
+        fresh = renew(push.RenewRequest(csr_der=node.csr()), timeout=PATIENCE)
     assert fresh.node_id == "renews" and fresh.chain_der[0] != node.enrolled.chain_der[0]
     node.enrolled = fresh
     with node:
@@ -174,12 +174,12 @@ def test_health_and_reflection(cp):
     node = wire.FakeNode(cp, "prod", "curious")
     with node.channel() as channel:
         check = channel.unary_unary("/grpc.health.v1.Health/Check")
-        assert check(b"", timeout=30) == b"\x08\x01"
-        assert check(b"\x0a\x1csluice.push.v1.ConfigService", timeout=30) == b"\x08\x01"
+        assert check(b"", timeout=PATIENCE) == b"\x08\x01"
+        assert check(b"\x0a\x1csluice.push.v1.ConfigService", timeout=PATIENCE) == b"\x08\x01"
         for version in ("v1", "v1alpha"):
             ask = channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
             symbol = b"sluice.push.v1.ConfigService"
-            listed, found = ask(iter([b"\x3a\x01*", b"\x22" + bytes([len(symbol)]) + symbol]), timeout=30)
+            listed, found = ask(iter([b"\x3a\x01*", b"\x22" + bytes([len(symbol)]) + symbol]), timeout=PATIENCE)
             for service in ("ConfigService", "EnrollService", "IdentityService"):
                 assert f"sluice.push.v1.{service}".encode() in listed
             assert b"push.proto" in found and b"FetchChunksRequest" in found

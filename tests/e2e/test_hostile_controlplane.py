@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 import wire
-from harness import Node, request, wait_for
+from harness import PATIENCE, Node, request, wait_for
 from wire import push
 
 
@@ -49,7 +49,7 @@ class Driven:
     def nack(self, code):
         """The next word of the node, phases of the offer aside, must be a refusal with this code."""
         while True:
-            message = self.cp.inbox.get(timeout=60)
+            message = self.cp.inbox.get(timeout=PATIENCE)
             assert message is not None, "the stream ended"
             kind = message.WhichOneof("body")
             if kind == "nack":
@@ -122,7 +122,7 @@ def test_a_cut_stream_is_retryable_and_live_nowhere(driven):
     driven.cp.on_fetch = cut
     driven.cp.offer(2, TWO)
     while True:
-        message = driven.cp.inbox.get(timeout=60)
+        message = driven.cp.inbox.get(timeout=PATIENCE)
         if message is not None and message.WhichOneof("body") == "nack":
             assert message.nack.errors[0].retryable
             break
@@ -177,10 +177,10 @@ def test_headers_that_do_not_fit(driven, change, code):
             wire.push.BundleHeader = original
     else:
         driven.cp.offer(2, TWO, **change)
-    message = driven.cp.inbox.get(timeout=60)
+    message = driven.cp.inbox.get(timeout=PATIENCE)
     while message is not None and message.WhichOneof("body") in ("status", "ack"):
         assert message.WhichOneof("body") == "status" or message.ack.phase < push.Ack.BUILT
-        message = driven.cp.inbox.get(timeout=60)
+        message = driven.cp.inbox.get(timeout=PATIENCE)
     assert message is not None and message.WhichOneof("body") == "nack", message
     assert message.nack.errors, message
     if code not in ("INVALID_RESOURCE",):
@@ -195,12 +195,12 @@ def test_a_lower_revision_is_refused(driven):
 
 def test_an_empty_bundle_must_be_meant(driven):
     driven.cp.offer(2, {}, empty_is_intended=False)
-    message = driven.cp.inbox.get(timeout=60)
+    message = driven.cp.inbox.get(timeout=PATIENCE)
     while message is not None and message.WhichOneof("body") in ("status",):
-        message = driven.cp.inbox.get(timeout=60)
+        message = driven.cp.inbox.get(timeout=PATIENCE)
     while message.WhichOneof("body") == "ack":
         assert message.ack.phase < push.Ack.BUILT
-        message = driven.cp.inbox.get(timeout=60)
+        message = driven.cp.inbox.get(timeout=PATIENCE)
     assert message.WhichOneof("body") == "nack"
     assert driven.answer() == "one"
 

@@ -1,14 +1,16 @@
 """The whole line: apply -> compile -> push -> swap -> serve, and what must hold when parts of it die."""
+import contextlib
 import json
 import pathlib
+import random
 import re
+import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
-from harness import ROOT, ControlPlane, Haproxy, Nginx, api_spec, request, wait_for
+from harness import BIN, PATIENCE, ROOT, ControlPlane, Haproxy, Nginx, api_spec, request, wait_for
 
 TAGS = pathlib.Path(__file__).with_name("tags.lua")
 ECHO = '        location / { return 200 "$uri $arg_tag\\n"; }'
@@ -37,9 +39,17 @@ class Wrk:
         self.child = subprocess.Popen(["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(TAGS),
                                        f"http://127.0.0.1:{port}{path}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.child.poll() is None:
+            self.child.kill()
+            self.child.wait()
+
     def stop(self):
         self.child.send_signal(2)
-        text = self.child.communicate(timeout=60)[0]
+        text = self.child.communicate(timeout=PATIENCE * 2)[0]
         found = re.search(r"RESULT good=(\d+) torn=(\d+) bad=(\d+) connect=(\d+) read=(\d+) write=(\d+) timeout=(\d+) example=(.*)", text)
         assert found, text
         keys = ("good", "torn", "bad", "connect", "read", "write", "timeout")
@@ -57,15 +67,16 @@ def swap_under_load(tmp_path, cp, revisions, memory_from=None):
                 # More connections at once than the load will ever have on one node: pools and buffers are as large as they get, and
                 # what grows from here on grows with revisions.
                 for node in (one, two):
-                    warm = Wrk(node.port, "/v1/x/1", connections=128)
-                    wait_for("128 connections", lambda n=node: n.metric("sluice_upstream_connections_open") >= 110)
-                    warm.stop()
-            load, rss = Wrk(balancer.port, "/v1/x/7"), {}
-            for number in range(1, revisions + 1):
-                cp.apply(tagged(origin.address, f"t{number}"))
-                if number in (memory_from, revisions):
-                    rss[number] = [n.rss() for n in (one, two)]
-            result, example = load.stop()
+                    with Wrk(node.port, "/v1/x/1", connections=128) as warm:
+                        wait_for("128 connections", lambda n=node: n.metric("sluice_upstream_connections_open") >= 110)
+                        warm.stop()
+            rss = {}
+            with Wrk(balancer.port, "/v1/x/7") as load:
+                for number in range(1, revisions + 1):
+                    cp.apply(tagged(origin.address, f"t{number}"))
+                    if number in (memory_from, revisions):
+                        rss[number] = [n.rss() for n in (one, two)]
+                result, example = load.stop()
             last = request(balancer.port, "GET", "/v1/x/7")[2].decode()
         assert last.startswith(f"/t{revisions}/7 t{revisions}")
         assert result["good"] > 1000, result
@@ -188,10 +199,20 @@ def test_drain_ends_what_runs_and_refuses_nothing_before(tmp_path, cp):
         assert answer["slow"][0] == 200 and len(answer["slow"][2]) == 40000
 
 
+def free_row():
+    """The stack's ports stand in one row, from its proxy's to that plus 2000; the kernel's own choices begin above it."""
+    first = random.randrange(10000, 30000)
+    with contextlib.ExitStack() as held:
+        for offset in (0, 1, 2, 3, 11, 12, 1821, 1822, 1831, 1832, 1833):
+            held.enter_context(socket.socket()).bind(("127.0.0.1", first + offset))
+    return first
+
+
 def test_no_process_stays_behind(tmp_path):
     """The stack of `make run`: comes up, serves, and Ctrl-C ends every process that it started."""
-    run = subprocess.Popen(["/usr/bin/python3", str(ROOT / "deploy/run/run.py"), "--state-dir", str(tmp_path / "run"), "--port-offset", "17000",
-                            "--bin", str(__import__("harness").BIN)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    port = wait_for("a row of free ports", free_row)
+    run = subprocess.Popen(["/usr/bin/python3", str(ROOT / "deploy/run/run.py"), "--state-dir", str(tmp_path / "run"), "--port-offset", str(port - 8080),
+                            "--bin", str(BIN)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         text = ""
         for line in run.stdout:
@@ -199,14 +220,13 @@ def test_no_process_stays_behind(tmp_path):
             if "Stop: Ctrl-C" in line:
                 break
         assert "Sluice is running" in text, text
-        status, _, body = request(25080, "GET", "/v1/users/42")
+        status, _, body = request(port, "GET", "/v1/users/42")
         assert status == 200 and json.loads(body)["path"] == "/users/42"
-        assert json.loads(request(25080, "GET", "/dev/users/42")[2])["backend"] == "blue"
+        assert json.loads(request(port, "GET", "/dev/users/42")[2])["backend"] == "blue"
     finally:
         run.send_signal(2)
-        run.wait(60)
+        run.wait(PATIENCE * 2)
     assert run.returncode == 0
-    time.sleep(0)
     left = subprocess.run(["pgrep", "-f", str(tmp_path / "run")], capture_output=True, text=True, check=False).stdout
     assert left == "", left
 
