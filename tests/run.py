@@ -16,7 +16,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "test"
-PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", "-rfE", "--durations=5"]
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", "-rfE", "--durations=5",
+          "-n", str(os.cpu_count() or 1)]
 
 
 def count_check(text):
@@ -60,6 +61,7 @@ STAGES = [
     ("build", make("all", "unit-build"), None, {}),
     ("lint", make("lint"), LINES, {}),
     ("unit", make("unit"), count_check, {}),
+    ("interop", make("interop"), count_lines(r"^ok ", r"^FAIL "), {}),
     ("e2e", [*PYTEST, "tests/e2e"], count_pytest, {}),
     ("clang", make("CC=clang", "all", "unit-build"), None, {}),
     ("build-asan", make(*ASAN, "all", "unit-build"), None, {}),
