@@ -213,7 +213,7 @@ static int know_node(struct store *s, const struct store_join *j, const char *en
     int rc = store_prepare(s, &q,
                            "INSERT INTO node(id, environment, serial, not_after, first_seen, last_seen)"
                            " VALUES(?1, ?2, '', 0, ?3, ?3)"
-                           " ON CONFLICT(id) DO UPDATE SET last_seen = max(last_seen, ?3), removed = 0", e);
+                           " ON CONFLICT(id) DO UPDATE SET environment = ?2, last_seen = max(last_seen, ?3), removed = 0", e);
 
     if (rc != 0)
         return rc;

@@ -94,6 +94,12 @@ START_TEST(a_name_stays_in_its_environment)
     ck_assert_int_eq(join("t1", "secret", 1, "b", 40, &got), -ERR_DENIED);
     add("t2", STORE_TOKEN_JOIN, 1, 0);
     ck_assert_int_eq(join("t2", "secret", 1, "b", 40, &got), 0);
+    /* The name is free again, for any environment: the node is that one's from then on, and can be thrown out there. */
+    add("t3", STORE_TOKEN_JOIN, 1, 0);
+    ck_assert_int_eq(join("t3", "secret", 4, "a", 40, &got), 0);
+    ck_assert_str_eq(got.environment, "dev");
+    ck_assert_int_eq(store_node_remove(s, LIT("prod"), LIT("a"), 50, &e), -ERR_NOTFOUND);
+    ck_assert_int_eq(store_node_remove(s, LIT("dev"), LIT("a"), 50, &e), 0);
 }
 END_TEST
 
