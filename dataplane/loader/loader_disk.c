@@ -93,7 +93,17 @@ static void reject(struct disk *d, const struct bundle_version *v)
     drop_file_of(d, &rejected);
 }
 
-int disk_open(const char *dir, uint64_t soak_ms, struct disk **out, struct err *e)
+/* Another program wrote the state: its crashes and refusals say nothing about this one. */
+static void forget_other_software(struct disk_state *s, const char *software)
+{
+    if (strcmp(s->software, software) != 0) {
+        s->has_attempt = false;
+        s->n_crashed = s->n_rejected = 0;
+    }
+    (void)snprintf(s->software, sizeof(s->software), "%s", software);
+}
+
+int disk_open(const char *dir, uint64_t soak_ms, const char *software, struct disk **out, struct err *e)
 {
     struct disk *d;
     int rc;
@@ -108,6 +118,7 @@ int disk_open(const char *dir, uint64_t soak_ms, struct disk **out, struct err *
     d->soak_ms = soak_ms;
     rc = file_mkdirs(dir, 0700, e);
     read_state(d);
+    forget_other_software(&d->state, software);
     disk_files_scan(d);
     d->state.restart_count++;
     if (d->state.has_attempt && d->state.attempt_count >= DISK_CRASHES_MAX) {

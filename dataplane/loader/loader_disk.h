@@ -24,10 +24,11 @@
 
 struct disk;
 
-/* Reads the state, counts this start, judges an attempt that the last run left. soak_ms: DISK_SOAK_MS but in tests.
+/* Reads the state, counts this start, judges an attempt that the last run left. soak_ms: DISK_SOAK_MS but in tests. software: a
+ * version without blanks; what another one crashed on or refused may be tried again (push.md 3.3).
  * 0 and *out also where the folder cannot be written: *e then says why (e->code is not ERR_NONE), and disk_choose still reads.
  * -ERR_NOMEM, -ERR_LIMIT (the folder's name). */
-MUST_USE int disk_open(const char *dir, uint64_t soak_ms, struct disk **out, struct err *e);
+MUST_USE int disk_open(const char *dir, uint64_t soak_ms, const char *software, struct disk **out, struct err *e);
 void disk_close(struct disk *d); /* NULL is fine; touches no file */
 
 /* The newest bundle that is neither rejected nor corrupt. -ERR_NOTFOUND: none. *out gets one reference. Whether it is meant for

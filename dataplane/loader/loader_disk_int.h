@@ -15,6 +15,7 @@ struct disk_crash {
 
 /* What survives a restart. */
 struct disk_state {
+    char software[64];                  /* what wrote it; another program has its own crashes and refusals to make */
     uint64_t restart_count;
     bool has_attempt;
     struct bundle_version attempt;

@@ -1,6 +1,7 @@
 /* The state file: lines of text, the last one with the SHA-256 of those before it.
  *
  *   sluice-state 1
+ *   software 0.1.0
  *   restarts 5
  *   attempt 1 42 <root> 2
  *   crashed 1 39 <root> 1
@@ -86,6 +87,14 @@ static bool take_version(struct slice *line, struct bundle_version *v)
            digest_unhex(w, v->root, BUNDLE_HASH);
 }
 
+static bool set_software(struct disk_state *s, struct slice text)
+{
+    if (text.n >= sizeof(s->software))
+        return false;
+    (void)snprintf(s->software, sizeof(s->software), "%.*s", SLICE_FMT(text));
+    return true;
+}
+
 static bool set_attempt(struct disk_state *s, const struct bundle_version *v, uint32_t count)
 {
     s->has_attempt = true;
@@ -110,6 +119,8 @@ static bool take_line(struct slice line, struct disk_state *s)
 
     if (!take_word(&line, &word))
         return false;
+    if (slice_is(word, "software"))
+        return set_software(s, line);
     if (slice_is(word, "restarts"))
         return take_number(&line, &s->restart_count) && line.n == 0;
     if (!take_version(&line, &v))
@@ -189,7 +200,7 @@ static int format(struct buf *b, const struct disk_state *s)
 {
     char count[16], hex[DIGEST_SHA256_HEX + 1];
     uint8_t sum[DIGEST_SHA256];
-    int rc = buf_printf(b, "%s\nrestarts %llu\n", HEAD, (unsigned long long)s->restart_count);
+    int rc = buf_printf(b, "%s\nsoftware %s\nrestarts %llu\n", HEAD, s->software, (unsigned long long)s->restart_count);
 
     (void)snprintf(count, sizeof(count), " %u", (unsigned)s->attempt_count);
     if (rc == 0 && s->has_attempt)

@@ -74,7 +74,7 @@ static void start(struct sync_builder *b, struct sync_job *job)
 {
     struct err e;
 
-    job->rc = disk_open(b->dir, b->soak_ms, &b->disk, &job->err);
+    job->rc = disk_open(b->dir, b->soak_ms, SLUICE_VERSION, &b->disk, &job->err);
     if (b->disk == NULL)
         return;
     for (int i = 0; i < START_TRIES && disk_choose(b->disk, &job->bundle, &e) == 0; i++) {

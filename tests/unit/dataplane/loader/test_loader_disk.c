@@ -79,7 +79,7 @@ static struct disk *start(void)
 {
     struct disk *d = NULL;
 
-    ck_assert_int_eq(disk_open(dir, SOAK, &d, &e), 0);
+    ck_assert_int_eq(disk_open(dir, SOAK, "1.0", &d, &e), 0);
     ck_assert_msg(e.code == ERR_NONE, "%s", e.text);
     return d;
 }
@@ -277,6 +277,31 @@ START_TEST(crashes_are_remembered_until_good)
 }
 END_TEST
 
+START_TEST(other_software_tries_again)
+{
+    struct bundle_version rejected = version_of(7), once = version_of(8);
+    struct disk_report r;
+    struct disk *d = start();
+
+    save(d, 1);
+    soak(d, 1);
+    ck_assert_int_eq(disk_reject(d, &rejected, &e), 0);
+    ck_assert_int_eq(disk_attempt_begin(d, &once, &e), 0);
+    disk_close(d); /* a crash */
+    ck_assert_int_eq(disk_open(dir, SOAK, "1.1", &d, &e), 0);
+    disk_report(d, &r);
+    ck_assert_uint_eq(r.n_rejected, 0);
+    ck_assert_uint_eq(r.restart_count, 2);
+    ck_assert(!r.has_attempt);
+    ck_assert_uint_eq(chosen(d), 1);
+    ck_assert_int_eq(disk_attempt_begin(d, &once, &e), 0);
+    disk_close(d); /* the new one's first crash */
+    ck_assert_int_eq(disk_open(dir, SOAK, "1.1", &d, &e), 0);
+    ck_assert(!disk_is_rejected(d, &once));
+    disk_close(d);
+}
+END_TEST
+
 /* More of them than are remembered: the oldest is forgotten, the state stays readable. */
 START_TEST(crashed_is_bounded)
 {
@@ -396,7 +421,7 @@ START_TEST(damaged_bundles)
         bytes.p[at] ^= (char)(i % 2 == 0 ? 1u << (at % 8) : 0);
         put_bytes(path, bytes.p, n);
         bytes.p[at] ^= (char)(i % 2 == 0 ? 1u << (at % 8) : 0);
-        ck_assert_int_eq(disk_open(dir, SOAK, &d, &e), 0);
+        ck_assert_int_eq(disk_open(dir, SOAK, "1.0", &d, &e), 0);
         ck_assert_msg(chosen(d) == 1, "%s at %zu", i % 2 == 0 ? "a flip" : "a cut", at);
         ck_assert_int_ne(access(path, F_OK), 0);
         disk_close(d);
@@ -432,7 +457,7 @@ START_TEST(damaged_state)
         bytes.p[at] ^= (char)(i % 2 == 0 ? 1u << (digit ? at % 4 : at % 8) : 0);
         put_bytes(path, bytes.p, n);
         bytes.p[at] ^= (char)(i % 2 == 0 ? 1u << (digit ? at % 4 : at % 8) : 0);
-        ck_assert_int_eq(disk_open(dir, SOAK, &d, &e), 0);
+        ck_assert_int_eq(disk_open(dir, SOAK, "1.0", &d, &e), 0);
         disk_report(d, &r);
         ck_assert_msg(r.restart_count == 1 && r.n_rejected == 0 && !r.has_attempt, "%s at %zu", i % 2 == 0 ? "a flip" : "a cut", at);
         ck_assert_uint_eq(chosen(d), 1); /* bundles are found without it */
@@ -536,7 +561,7 @@ START_TEST(no_folder)
     (void)snprintf(path, sizeof(path), "%s/file", dir);
     put_bytes(path, "x", 1);
     (void)snprintf(path, sizeof(path), "%s/file/state", dir);
-    ck_assert_int_eq(disk_open(path, SOAK, &d, &e), 0);
+    ck_assert_int_eq(disk_open(path, SOAK, "1.0", &d, &e), 0);
     ck_assert_int_eq(e.code, ERR_IO);
     ck_assert_uint_eq(chosen(d), 0);
     ck_assert_int_eq(disk_save(d, b, &e), -ERR_IO);
@@ -546,7 +571,7 @@ START_TEST(no_folder)
     bundle_unref(b);
     memset(path, 'a', sizeof(path) - 1);
     path[sizeof(path) - 1] = '\0';
-    ck_assert_int_eq(disk_open(path, SOAK, &d, &e), -ERR_LIMIT);
+    ck_assert_int_eq(disk_open(path, SOAK, "1.0", &d, &e), -ERR_LIMIT);
 }
 END_TEST
 
@@ -564,6 +589,7 @@ Suite *test_loader_disk_suite(void)
     tcase_add_test(t, two_crashes_with_another_between);
     tcase_add_test(t, crashes_are_remembered_until_good);
     tcase_add_test(t, crashed_is_bounded);
+    tcase_add_test(t, other_software_tries_again);
     tcase_add_test(t, soak_and_orderly_end);
     tcase_add_test(t, rejected_is_bounded_and_kept);
     tcase_add_test(t, damaged_bundles);
