@@ -255,9 +255,10 @@ void control_stop(struct control *c)
     c->stopping = true;
     c->stop_deadline = clock_mono_ms() + STOP_MS;
     admin_stop(c->admin);
+    if (c->push != NULL)
+        push_server_goodbye(c->push, "the control plane stops");
     control_flush_seen(c);
-    (void)event_add(c->stop_timer, &look);
-    (void)event_active(c->stop_timer, EV_TIMEOUT, 0);
+    (void)event_add(c->stop_timer, &look); /* the first look leaves the loop time to write the goodbyes */
 }
 
 int control_status(const struct control *c)

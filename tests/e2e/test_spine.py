@@ -121,6 +121,17 @@ def test_control_plane_dies_and_traffic_goes_on(tmp_path, cp, backend):
             assert json.loads(node.get("/shop/prod/a")[2])["path"] == "/moved/a"
 
 
+def test_nodes_are_sent_away_before_the_control_plane_stops(cp, backend):
+    """An orderly stop is no lost connection: nodes spread their return, and traffic does not notice."""
+    with cp.node("prod") as node:
+        cp.apply(api_spec("shop", "prod", f"http://{backend.address}/{{proxy}}"))
+        cp.process.stop()
+        wait_for("the node to say so", lambda: "sent away: the control plane stops" in node.process.text())
+        assert node.get("/shop/prod/a")[0] == 200
+        cp.start()
+        node.wait_connected()
+
+
 def test_a_node_crashing_on_a_bundle_does_not_try_it_a_third_time(tmp_path, cp, backend):
     """-9 within the soak twice: the bundle counts as poison and the next older one is served."""
     with cp.node("prod") as node:
