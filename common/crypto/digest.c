@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/ascii.h"
 #include "base/must.h"
 
 static EVP_MD *sha256;
@@ -80,25 +81,8 @@ void digest_fini(struct digest *d)
 
 void digest_hex(const void *p, size_t n, char *out)
 {
-    static const char digits[] = "0123456789abcdef";
-    const uint8_t *b = p;
-
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = digits[b[i] >> 4];
-        out[2 * i + 1] = digits[b[i] & 15];
-    }
+    ascii_put_hex(p, n, out);
     out[2 * n] = '\0';
-}
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 bool digest_unhex(struct slice text, void *out, size_t n)
@@ -108,10 +92,10 @@ bool digest_unhex(struct slice text, void *out, size_t n)
     if (text.n != 2 * n)
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (hex_value(text.p[2 * i]) < 0 || hex_value(text.p[2 * i + 1]) < 0)
+        if (ascii_hex_value(text.p[2 * i]) < 0 || ascii_hex_value(text.p[2 * i + 1]) < 0)
             return false;
     }
     for (size_t i = 0; i < n; i++)
-        b[i] = (uint8_t)(hex_value(text.p[2 * i]) << 4 | hex_value(text.p[2 * i + 1]));
+        b[i] = (uint8_t)(ascii_hex_value(text.p[2 * i]) << 4 | ascii_hex_value(text.p[2 * i + 1]));
     return true;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "net/grpc.h"
 
 int64_t grpc_wire_message(const char *p, size_t n, uint32_t max, struct slice *message, size_t *need)
@@ -96,24 +97,13 @@ int grpc_wire_percent_encode(const char *text, struct buf *out)
     return 0;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 void grpc_wire_percent_decode(struct slice text, char *out, size_t size)
 {
     size_t w = 0;
 
     for (size_t i = 0; i < text.n && w + 1 < size; i++) {
-        int hi = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
-        int lo = hi >= 0 ? hex_value(text.p[i + 2]) : -1;
+        int hi = text.p[i] == '%' && i + 2 < text.n ? ascii_hex_value(text.p[i + 1]) : -1;
+        int lo = hi >= 0 ? ascii_hex_value(text.p[i + 2]) : -1;
 
         if (lo >= 0)
             i += 2;

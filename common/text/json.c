@@ -56,14 +56,18 @@ static int64_t read_exponent(const char *p, const char *end)
 }
 
 /* The value of a JSON number as sign and magnitude, when it is a whole one. */
-static int read_whole(struct slice s, bool *minus, uint64_t *out)
+static int read_whole(const struct json *number, bool *minus, uint64_t *out)
 {
-    const char *p = s.p, *end = s.p + s.n;
+    const char *p, *end;
     int64_t exponent = 0, zeros = 0;
     bool fraction = false;
     uint64_t v = 0;
 
-    *minus = s.p[0] == '-';
+    if (!json_is(number, JSON_NUMBER))
+        return -ERR_INVALID;
+    p = number->text.p;
+    end = p + number->text.n;
+    *minus = *p == '-';
     for (p += *minus; p < end && *p != 'e' && *p != 'E'; p++) {
         if (*p == '.') {
             fraction = true;
@@ -102,9 +106,7 @@ int json_int64(const struct json *v, int64_t *out)
     bool minus;
     int rc;
 
-    if (!json_is(v, JSON_NUMBER))
-        return -ERR_INVALID;
-    rc = read_whole(v->text, &minus, &magnitude);
+    rc = read_whole(v, &minus, &magnitude);
     if (rc != 0)
         return rc;
     if (magnitude > (uint64_t)INT64_MAX + minus)
@@ -119,9 +121,7 @@ int json_uint64(const struct json *v, uint64_t *out)
     bool minus;
     int rc;
 
-    if (!json_is(v, JSON_NUMBER))
-        return -ERR_INVALID;
-    rc = read_whole(v->text, &minus, &magnitude);
+    rc = read_whole(v, &minus, &magnitude);
     if (rc != 0)
         return rc;
     if (minus && magnitude != 0)

@@ -1,5 +1,6 @@
 #include "text/json_lex.h"
 
+#include "base/ascii.h"
 #include "base/must.h"
 #include "text/utf8.h"
 
@@ -51,14 +52,6 @@ static bool fail(struct json_lex *l, const char *at, const char *what)
     return false;
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The four digits of a \u escape; -1 where they are none. */
 static int32_t read_hex4(const char *p, const char *end)
 {
@@ -67,7 +60,7 @@ static int32_t read_hex4(const char *p, const char *end)
     if (end - p < 4)
         return -1;
     for (int i = 0; i < 4; i++) {
-        int d = hex_value(p[i]);
+        int d = ascii_hex_value(p[i]);
 
         if (d < 0)
             return -1;

@@ -3,15 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static int fail(struct spec_uri_error *e, size_t offset, size_t width, const char *hint, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+#include "base/ascii.h"
 
-static int fail(struct spec_uri_error *e, size_t offset, size_t width, const char *hint, const char *fmt, ...)
+int spec_uri_fail(struct spec_uri_error *e, size_t offset, size_t width, const char *hint, const char *fmt, ...)
 {
     va_list ap;
 
     e->offset = offset;
-    e->width = width;
+    e->width = width == 0 ? 1 : width;
     va_start(ap, fmt);
     (void)vsnprintf(e->message, sizeof(e->message), fmt, ap);
     va_end(ap);
@@ -19,25 +18,10 @@ static int fail(struct spec_uri_error *e, size_t offset, size_t width, const cha
     return -ERR_SYNTAX;
 }
 
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 static bool all_of(struct slice s, const char *more)
 {
     for (size_t i = 0; i < s.n; i++)
-        if (!is_alnum(s.p[i]) && (s.p[i] == '\0' || strchr(more, s.p[i]) == NULL))
+        if (!ascii_is_alnum(s.p[i]) && (s.p[i] == '\0' || strchr(more, s.p[i]) == NULL))
             return false;
     return s.n > 0;
 }
@@ -50,18 +34,18 @@ static int split_variable(struct slice uri, size_t at, struct spec_uri_part *par
     size_t stop = close == NULL ? uri.n : (size_t)(close - uri.p);
 
     if (at + 1 >= uri.n || uri.p[at + 1] != '{')
-        return fail(e, at, 1, "a stage variable is written ${stageVariables.name}", "a \"$\" without its \"{\"");
+        return spec_uri_fail(e, at, 1, "a stage variable is written ${stageVariables.name}", "a \"$\" without its \"{\"");
     if (close == NULL)
-        return fail(e, at, uri.n - at, "a stage variable is written ${stageVariables.name}", "a \"${\" without its \"}\"");
+        return spec_uri_fail(e, at, uri.n - at, "a stage variable is written ${stageVariables.name}", "a \"${\" without its \"}\"");
     if (!slice_starts(slice_sub(uri, at, stop), open))
-        return fail(e, at, stop + 1 - at, "a URI has stage variables, ${stageVariables.name}, and path parameters, {name}",
+        return spec_uri_fail(e, at, stop + 1 - at, "a URI has stage variables, ${stageVariables.name}, and path parameters, {name}",
                     "\"%.*s\" is not a stage variable", (int)(stop + 1 - at), uri.p + at);
     part->kind = SPEC_URI_VARIABLE;
     part->text = slice_sub(uri, at + open.n, stop);
     part->offset = at;
     *end = stop + 1;
     if (!all_of(part->text, "_") || part->text.n > SPEC_VARIABLE_NAME_MAX)
-        return fail(e, at, stop + 1 - at, "letters, digits and underscores, at most 64", "\"%.*s\" cannot be a stage variable's name",
+        return spec_uri_fail(e, at, stop + 1 - at, "letters, digits and underscores, at most 64", "\"%.*s\" cannot be a stage variable's name",
                     SLICE_FMT(part->text));
     return 0;
 }
@@ -72,7 +56,7 @@ static int split_param(struct slice uri, size_t at, struct spec_uri_part *part, 
     size_t stop = close == NULL ? uri.n : (size_t)(close - uri.p);
 
     if (close == NULL)
-        return fail(e, at, uri.n - at, "a path parameter is written {name}", "a \"{\" without its \"}\"");
+        return spec_uri_fail(e, at, uri.n - at, "a path parameter is written {name}", "a \"{\" without its \"}\"");
     part->kind = SPEC_URI_PARAM;
     part->text = slice_sub(uri, at + 1, stop);
     part->offset = at;
@@ -80,7 +64,7 @@ static int split_param(struct slice uri, size_t at, struct spec_uri_part *part, 
     if (part->text.n > 0 && part->text.p[part->text.n - 1] == '+')
         part->text.n--;
     if (!all_of(part->text, "._-"))
-        return fail(e, at, stop + 1 - at, "letters, digits, \".\", \"_\" and \"-\"", "\"%.*s\" cannot be a path parameter's name",
+        return spec_uri_fail(e, at, stop + 1 - at, "letters, digits, \".\", \"_\" and \"-\"", "\"%.*s\" cannot be a path parameter's name",
                     SLICE_FMT(part->text));
     return 0;
 }
@@ -94,7 +78,7 @@ int spec_uri_split(struct slice uri, struct spec_uri_part parts[SPEC_URI_PARTS_M
         int rc = 0;
 
         if (count == SPEC_URI_PARTS_MAX)
-            return fail(e, at, 1, NULL, "more than %u parts in a URI", SPEC_URI_PARTS_MAX);
+            return spec_uri_fail(e, at, 1, NULL, "more than %u parts in a URI", SPEC_URI_PARTS_MAX);
         if (uri.p[at] == '$')
             rc = split_variable(uri, at, &parts[count], &end, e);
         else if (uri.p[at] == '{')
@@ -102,7 +86,7 @@ int spec_uri_split(struct slice uri, struct spec_uri_part parts[SPEC_URI_PARTS_M
         else {
             while (end < uri.n && uri.p[end] != '$' && uri.p[end] != '{') {
                 if (uri.p[end] == '}')
-                    return fail(e, end, 1, "a path parameter is written {name}", "a \"}\" without its \"{\"");
+                    return spec_uri_fail(e, end, 1, "a path parameter is written {name}", "a \"}\" without its \"{\"");
                 end++;
             }
             parts[count] = (struct spec_uri_part){SPEC_URI_LITERAL, slice_sub(uri, at, end), at};
@@ -156,7 +140,7 @@ bool spec_host_is_valid(struct slice s)
             label = 0;
             continue;
         }
-        if ((!is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_') || ++label > 63 || (label == 1 && s.p[i] == '-'))
+        if ((!ascii_is_alnum(s.p[i]) && s.p[i] != '-' && s.p[i] != '_') || ++label > 63 || (label == 1 && s.p[i] == '-'))
             return false;
     }
     return label > 0 && s.p[s.n - 1] != '-';
@@ -172,7 +156,7 @@ static bool is_v6(struct slice s)
 
         if (s.p[i] == ':')
             colons++;
-        else if (!is_digit(s.p[i]) && s.p[i] != '.' && (c < 'a' || c > 'f'))
+        else if (!ascii_is_digit(s.p[i]) && s.p[i] != '.' && (c < 'a' || c > 'f'))
             return false;
     }
     return colons >= 2 && s.n <= 45;
@@ -183,9 +167,9 @@ static int check_port(struct slice s, size_t colon, uint16_t *port, struct spec_
     unsigned v = 0;
 
     for (size_t i = colon + 1; i < s.n && v < 65536; i++)
-        v = is_digit(s.p[i]) ? v * 10 + (unsigned)(s.p[i] - '0') : 65536;
+        v = ascii_is_digit(s.p[i]) ? v * 10 + (unsigned)(s.p[i] - '0') : 65536;
     if (colon + 1 >= s.n || v == 0 || v > 65535)
-        return fail(e, colon + 1 < s.n ? colon + 1 : colon, colon + 1 < s.n ? s.n - colon - 1 : 1, "a port is 1 to 65535",
+        return spec_uri_fail(e, colon + 1 < s.n ? colon + 1 : colon, colon + 1 < s.n ? s.n - colon - 1 : 1, "a port is 1 to 65535",
                     "\"%.*s\" is not a port", (int)(s.n - colon - 1), s.p + colon + 1);
     *port = (uint16_t)v;
     return 0;
@@ -199,28 +183,28 @@ int spec_address_check(struct slice s, uint16_t default_port, struct slice *host
         const char *close = memchr(s.p, ']', s.n);
 
         if (close == NULL)
-            return fail(e, 0, s.n, "an IPv6 address is written [::1]:8080", "a \"[\" without its \"]\"");
+            return spec_uri_fail(e, 0, s.n, "an IPv6 address is written [::1]:8080", "a \"[\" without its \"]\"");
         end = (size_t)(close - s.p) + 1;
         *host = slice_sub(s, 1, end - 1);
         if (!is_v6(*host))
-            return fail(e, 0, end, "an IPv6 address is written [::1]:8080", "\"%.*s\" is not an IPv6 address", SLICE_FMT(*host));
+            return spec_uri_fail(e, 0, end, "an IPv6 address is written [::1]:8080", "\"%.*s\" is not an IPv6 address", SLICE_FMT(*host));
     } else {
         while (end < s.n && s.p[end] != ':')
             end++;
         *host = slice_sub(s, 0, end);
         if (end + 1 < s.n && memchr(s.p + end + 1, ':', s.n - end - 1) != NULL)
-            return fail(e, 0, s.n, "an IPv6 address is written [::1]:8080", "\"%.*s\" is not host:port", SLICE_FMT(s));
+            return spec_uri_fail(e, 0, s.n, "an IPv6 address is written [::1]:8080", "\"%.*s\" is not host:port", SLICE_FMT(s));
         if (!spec_host_is_valid(*host))
-            return fail(e, 0, end == 0 ? 1 : end, "letters, digits, hyphens and dots", end == 0 ? "no host%.*s" : "\"%.*s\" is not a host name",
+            return spec_uri_fail(e, 0, end == 0 ? 1 : end, "letters, digits, hyphens and dots", end == 0 ? "no host%.*s" : "\"%.*s\" is not a host name",
                         SLICE_FMT(*host));
     }
     *port = default_port;
     if (end < s.n && s.p[end] != ':')
-        return fail(e, end, s.n - end, "host:port", "\"%.*s\" behind the host", (int)(s.n - end), s.p + end);
+        return spec_uri_fail(e, end, s.n - end, "host:port", "\"%.*s\" behind the host", (int)(s.n - end), s.p + end);
     if (end < s.n)
         return check_port(s, end, port, e);
     if (default_port == 0)
-        return fail(e, 0, s.n, "host:port, like 10.0.0.5:8080", "\"%.*s\" has no port", SLICE_FMT(s));
+        return spec_uri_fail(e, 0, s.n, "host:port, like 10.0.0.5:8080", "\"%.*s\" has no port", SLICE_FMT(s));
     return 0;
 }
 
@@ -229,16 +213,16 @@ static int check_characters(struct slice uri, struct spec_uri_error *e)
     for (size_t i = 0; i < uri.n; i++) {
         unsigned char c = (unsigned char)uri.p[i];
 
-        if (is_alnum(uri.p[i]))
+        if (ascii_is_alnum(uri.p[i]))
             continue;
         if (c <= 0x20 || c >= 0x7f)
-            return fail(e, i, 1, "percent-encode it", "a URI has only visible ASCII characters");
+            return spec_uri_fail(e, i, 1, "percent-encode it", "a URI has only visible ASCII characters");
         if (c == '#')
-            return fail(e, i, uri.n - i, "a fragment is never sent to a server", "a \"#\" in a URI");
+            return spec_uri_fail(e, i, uri.n - i, "a fragment is never sent to a server", "a \"#\" in a URI");
         if (strchr("\"<>\\^`|", c) != NULL)
-            return fail(e, i, 1, "percent-encode it", "a \"%c\" in a URI", c);
-        if (c == '%' && (i + 2 >= uri.n || !is_hex(uri.p[i + 1]) || !is_hex(uri.p[i + 2])))
-            return fail(e, i, 1, "write %25 for a percent sign", "a \"%%\" is followed by two hexadecimal digits");
+            return spec_uri_fail(e, i, 1, "percent-encode it", "a \"%c\" in a URI", c);
+        if (c == '%' && (i + 2 >= uri.n || !ascii_is_hex(uri.p[i + 1]) || !ascii_is_hex(uri.p[i + 2])))
+            return spec_uri_fail(e, i, 1, "write %25 for a percent sign", "a \"%%\" is followed by two hexadecimal digits");
     }
     return 0;
 }
@@ -262,7 +246,7 @@ static int check_dots(struct slice uri, size_t at, struct spec_uri_error *e)
             at += encoded ? 3 : 1;
         }
         if (only && (dots == 1 || dots == 2))
-            return fail(e, start, at - start, "write the path that is meant", "a dot segment in a URI's path");
+            return spec_uri_fail(e, start, at - start, "write the path that is meant", "a dot segment in a URI's path");
         while (at < uri.n && uri.p[at] != '/' && uri.p[at] != '?')
             at++;
     }
@@ -275,10 +259,10 @@ static int check_upstream(struct slice name, size_t offset, struct spec_uri *out
     out->host = name;
     out->port = 0;
     if (memchr(name.p, ':', name.n) != NULL)
-        return fail(e, offset, name.n, "the Upstream's endpoints have the ports", "\"%.*s\": no port behind an upstream's name",
+        return spec_uri_fail(e, offset, name.n, "the Upstream's endpoints have the ports", "\"%.*s\": no port behind an upstream's name",
                     SLICE_FMT(name));
-    if (name.n > CAPS_NAME_MAX || !all_of(name, "._-") || !is_alnum(name.p[0]))
-        return fail(e, offset, name.n == 0 ? 1 : name.n, "upstream://<name>/path",
+    if (name.n > CAPS_NAME_MAX || !all_of(name, "._-") || !ascii_is_alnum(name.p[0]))
+        return spec_uri_fail(e, offset, name.n == 0 ? 1 : name.n, "upstream://<name>/path",
                     name.n == 0 ? "no upstream is named%.*s" : "\"%.*s\" cannot be an upstream's name", SLICE_FMT(name));
     return 0;
 }
@@ -291,15 +275,15 @@ int spec_uri_check(struct slice uri, struct spec_uri *out, struct spec_uri_error
     int rc;
 
     if (slice_starts(uri, https))
-        return fail(e, 0, 8, "use http://, or an Upstream", "https:// to a backend is not supported by this version");
+        return spec_uri_fail(e, 0, 8, "use http://, or an Upstream", "https:// to a backend is not supported by this version");
     if (!plain && !slice_starts(uri, group))
-        return fail(e, 0, uri.n, "http://host/path or upstream://name/path", "a URI begins with http:// or upstream://");
+        return spec_uri_fail(e, 0, uri.n, "http://host/path or upstream://name/path", "a URI begins with http:// or upstream://");
     start = plain ? http.n : group.n;
     for (end = start; end < uri.n && uri.p[end] != '/' && uri.p[end] != '?'; end++)
         if (uri.p[end] == '{')
-            return fail(e, end, 1, "put the host into a stage variable", "a path parameter cannot choose the host");
+            return spec_uri_fail(e, end, 1, "put the host into a stage variable", "a path parameter cannot choose the host");
     if (memchr(uri.p + start, '@', end - start) != NULL)
-        return fail(e, start, end - start, NULL, "no user or password in a URI");
+        return spec_uri_fail(e, start, end - start, NULL, "no user or password in a URI");
     out->is_upstream = false;
     rc = plain ? spec_address_check(slice_sub(uri, start, end), 80, &out->host, &out->port, e)
                : check_upstream(slice_sub(uri, start, end), start, out, e);

@@ -18,6 +18,10 @@ struct spec_uri_error {
     char message[200], hint[160];
 };
 
+/* Fills *e (hint may be NULL; at least one byte is marked): -ERR_SYNTAX. */
+int spec_uri_fail(struct spec_uri_error *e, size_t offset, size_t width, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* Cuts a URI into parts: 0 and their number in *n, or -ERR_SYNTAX with *e. A name is not checked against anything. */
 MUST_USE int spec_uri_split(struct slice uri, struct spec_uri_part parts[SPEC_URI_PARTS_MAX], size_t *n, struct spec_uri_error *e);
 

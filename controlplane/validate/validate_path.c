@@ -1,33 +1,6 @@
 /* Paths of routes: "/users/{id}/files/{rest+}". */
-#include <stdarg.h>
-
+#include "base/ascii.h"
 #include "validate/validate_int.h"
-
-static int fail(struct spec_uri_error *e, size_t offset, size_t width, const char *hint, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
-
-static int fail(struct spec_uri_error *e, size_t offset, size_t width, const char *hint, const char *fmt, ...)
-{
-    va_list ap;
-
-    e->offset = offset;
-    e->width = width == 0 ? 1 : width;
-    va_start(ap, fmt);
-    (void)vsnprintf(e->message, sizeof(e->message), fmt, ap);
-    va_end(ap);
-    (void)snprintf(e->hint, sizeof(e->hint), "%s", hint == NULL ? "" : hint);
-    return -ERR_SYNTAX;
-}
-
-static bool is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 static int split_param(struct slice path, size_t at, size_t end, struct validate_params *out, struct spec_uri_error *e)
 {
@@ -37,19 +10,19 @@ static int split_param(struct slice path, size_t at, size_t end, struct validate
     if (greedy)
         name.n--;
     for (size_t i = 0; i < name.n; i++)
-        if (!is_alnum(name.p[i]) && name.p[i] != '_' && name.p[i] != '-' && name.p[i] != '.')
-            return fail(e, at, end - at, "letters, digits, \".\", \"_\" and \"-\"", "\"%.*s\" cannot be a path parameter's name",
+        if (!ascii_is_alnum(name.p[i]) && name.p[i] != '_' && name.p[i] != '-' && name.p[i] != '.')
+            return spec_uri_fail(e, at, end - at, "letters, digits, \".\", \"_\" and \"-\"", "\"%.*s\" cannot be a path parameter's name",
                         SLICE_FMT(name));
     if (name.n == 0 || name.n > 64)
-        return fail(e, at, end - at, "letters, digits, \".\", \"_\" and \"-\", at most 64", "a path parameter %s",
+        return spec_uri_fail(e, at, end - at, "letters, digits, \".\", \"_\" and \"-\", at most 64", "a path parameter %s",
                     name.n == 0 ? "without a name" : "with too long a name");
     if (greedy && end != path.n)
-        return fail(e, at, end - at, "nothing can follow it", "\"{%.*s+}\" is not the last segment", SLICE_FMT(name));
+        return spec_uri_fail(e, at, end - at, "nothing can follow it", "\"{%.*s+}\" is not the last segment", SLICE_FMT(name));
     for (size_t i = 0; i < out->n; i++)
         if (slice_eq(out->names[i], name))
-            return fail(e, at, end - at, "give each its own name", "the parameter \"%.*s\" stands twice in the path", SLICE_FMT(name));
+            return spec_uri_fail(e, at, end - at, "give each its own name", "the parameter \"%.*s\" stands twice in the path", SLICE_FMT(name));
     if (out->n == VALIDATE_PARAMS_MAX)
-        return fail(e, at, end - at, NULL, "more than %u path parameters", VALIDATE_PARAMS_MAX);
+        return spec_uri_fail(e, at, end - at, NULL, "more than %u path parameters", VALIDATE_PARAMS_MAX);
     out->names[out->n] = name;
     out->offsets[out->n++] = at;
     return 0;
@@ -60,20 +33,20 @@ static int check_literal(struct slice path, size_t at, size_t end, struct spec_u
     struct slice s = slice_sub(path, at, end);
 
     if (slice_is(s, ".") || slice_is(s, ".."))
-        return fail(e, at, s.n, "clients never send it", "a dot segment in a path");
+        return spec_uri_fail(e, at, s.n, "clients never send it", "a dot segment in a path");
     for (size_t i = at; i < end; i++) {
         char c = path.p[i];
 
         if (c == '{' || c == '}')
-            return fail(e, at, s.n, "a parameter is a whole segment: /users/{id}", "\"%.*s\" is neither text nor a parameter", SLICE_FMT(s));
+            return spec_uri_fail(e, at, s.n, "a parameter is a whole segment: /users/{id}", "\"%.*s\" is neither text nor a parameter", SLICE_FMT(s));
         if (c == '*')
-            return fail(e, i, 1, "write {proxy+} for the rest of a path", "a \"*\" in a path");
+            return spec_uri_fail(e, i, 1, "write {proxy+} for the rest of a path", "a \"*\" in a path");
         if (c == '?' || c == '#')
-            return fail(e, i, end - i, "routes are chosen by the path alone", "a \"%c\" in a path", c);
-        if (c == '%' && i + 2 < end && is_hex(path.p[i + 1]) && is_hex(path.p[i + 2]))
+            return spec_uri_fail(e, i, end - i, "routes are chosen by the path alone", "a \"%c\" in a path", c);
+        if (c == '%' && i + 2 < end && ascii_is_hex(path.p[i + 1]) && ascii_is_hex(path.p[i + 2]))
             continue;
-        if (!is_alnum(c) && (c == '\0' || strchr("-._~!$&'()+,;=:@", c) == NULL))
-            return fail(e, i, 1, "percent-encode it", "a character that no path has");
+        if (!ascii_is_alnum(c) && (c == '\0' || strchr("-._~!$&'()+,;=:@", c) == NULL))
+            return spec_uri_fail(e, i, 1, "percent-encode it", "a character that no path has");
     }
     return 0;
 }
@@ -84,16 +57,16 @@ int validate_path_split(struct slice path, struct validate_params *out, struct s
 
     out->n = 0;
     if (path.n == 0 || path.p[0] != '/')
-        return fail(e, 0, 1, "paths begin with \"/\"", "\"%.*s\" is not a path", SLICE_FMT(path));
+        return spec_uri_fail(e, 0, 1, "paths begin with \"/\"", "\"%.*s\" is not a path", SLICE_FMT(path));
     while (at < path.n) {
         const char *slash = memchr(path.p + at, '/', path.n - at);
         size_t end = slash == NULL ? path.n : (size_t)(slash - path.p);
         int rc;
 
         if (end == at)
-            return fail(e, at, 1, NULL, "an empty segment in \"%.*s\"", SLICE_FMT(path));
+            return spec_uri_fail(e, at, 1, NULL, "an empty segment in \"%.*s\"", SLICE_FMT(path));
         if (++segments > CAPS_PATH_SEGMENTS)
-            return fail(e, at, end - at, NULL, "more than %u segments in a path", CAPS_PATH_SEGMENTS);
+            return spec_uri_fail(e, at, end - at, NULL, "more than %u segments in a path", CAPS_PATH_SEGMENTS);
         if (path.p[at] == '{' && path.p[end - 1] == '}' && memchr(path.p + at, '}', end - at) == path.p + end - 1)
             rc = split_param(path, at, end, out, e);
         else
@@ -102,7 +75,7 @@ int validate_path_split(struct slice path, struct validate_params *out, struct s
             return rc;
         at = end + 1;
         if (at == path.n)
-            return fail(e, end, 1, "requests with and without it reach the same route: leave it out", "a slash at the end of a path");
+            return spec_uri_fail(e, end, 1, "requests with and without it reach the same route: leave it out", "a slash at the end of a path");
     }
     return 0;
 }

@@ -2,17 +2,8 @@
 #include <errno.h>
 #include <math.h>
 
+#include "base/ascii.h"
 #include "yaml/yml_build.h"
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_hex(char c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 static bool any_of(struct slice s, const char *const *words)
 {
@@ -24,7 +15,7 @@ static bool any_of(struct slice s, const char *const *words)
 
 static size_t digits(struct slice s, size_t i)
 {
-    while (i < s.n && is_digit(s.p[i]))
+    while (i < s.n && ascii_is_digit(s.p[i]))
         i++;
     return i;
 }
@@ -36,7 +27,7 @@ static enum yml_type number_type(struct slice s)
 
     if (s.n > 2 && s.p[0] == '0' && (s.p[1] == 'x' || s.p[1] == 'o')) {
         for (i = 2; i < s.n; i++)
-            if (s.p[1] == 'x' ? !is_hex(s.p[i]) : s.p[i] < '0' || s.p[i] > '7')
+            if (s.p[1] == 'x' ? !ascii_is_hex(s.p[i]) : s.p[i] < '0' || s.p[i] > '7')
                 return YML_STRING;
         return YML_INT;
     }
@@ -82,7 +73,7 @@ enum yml_type yml_plain_type(struct slice s)
     case '+': case '-': case '.':
         return any_of(s, floats) ? YML_FLOAT : number_type(s);
     default:
-        return is_digit(s.p[0]) ? number_type(s) : YML_STRING;
+        return ascii_is_digit(s.p[0]) ? number_type(s) : YML_STRING;
     }
 }
 

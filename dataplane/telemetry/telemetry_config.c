@@ -1,16 +1,13 @@
 /* The active snapshot as JSON. */
+#include "base/ascii.h"
 #include "telemetry/telemetry.h"
 #include "text/json.h"
 
 static void put_version(struct json_writer *w, const struct bundle_version *v)
 {
-    static const char hex[] = "0123456789abcdef";
     char root[2 * BUNDLE_HASH];
 
-    for (size_t i = 0; i < BUNDLE_HASH; i++) {
-        root[2 * i] = hex[v->root[i] >> 4];
-        root[2 * i + 1] = hex[v->root[i] & 15];
-    }
+    ascii_put_hex(v->root, BUNDLE_HASH, root);
     json_key(w, "version");
     json_begin_object(w);
     json_member_uint(w, "epoch", v->epoch);
