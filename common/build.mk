@@ -67,5 +67,7 @@ COMMON_SRCS += \
 	common/text/json_lex.c \
 	common/text/json_read.c \
 	common/text/json_write.c \
+	common/text/mock_rules.c \
+	common/text/mock_status.c \
 	common/text/uri.c \
 	common/text/utf8.c

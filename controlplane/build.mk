@@ -24,7 +24,6 @@ CONTROLPLANE_SRCS += \
 	controlplane/validate/validate_document.c \
 	controlplane/validate/validate_error.c \
 	controlplane/validate/validate_mock.c \
-	controlplane/validate/validate_mock_status.c \
 	controlplane/validate/validate_path.c \
 	controlplane/validate/validate_routes.c \
 	controlplane/validate/validate_scalar.c \

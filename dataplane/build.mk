@@ -10,7 +10,6 @@ DATAPLANE_SRCS := \
 	dataplane/integration/integration_http_proxy_conf.c \
 	dataplane/integration/integration_mock.c \
 	dataplane/integration/integration_mock_conf.c \
-	dataplane/integration/integration_mock_parse.c \
 	dataplane/integration/integration_reg.c \
 	dataplane/node.c \
 	dataplane/node_sync.c \

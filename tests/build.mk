@@ -18,6 +18,7 @@ UNIT_COMMON += \
 	tests/unit/common/http/test_h1_response.c \
 	tests/unit/common/http/test_http.c \
 	tests/unit/common/text/test_json.c \
+	tests/unit/common/text/test_mock_rules.c \
 	tests/unit/common/text/test_text.c
 
 # bundle

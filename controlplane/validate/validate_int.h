@@ -52,10 +52,6 @@ void validate_integration(struct validate *v, const struct spec_api *api, struct
 void validate_mock(struct validate *v, struct spec_integration *i, const struct validate_path *path);
 void validate_stage_alone(struct validate *v, struct spec_stage *stage);
 void validate_upstream(struct validate *v, struct spec_upstream *u);
-/* The first Velocity reference or directive of a template: its offset and width; false: there is none. */
-bool validate_find_velocity(struct slice text, size_t *offset, size_t *width);
-/* The lenient object that AWS reads from a mock's request template. */
-MUST_USE int validate_mock_status(struct slice text, long *code);
 
 /* Cuts a route's path into parameter names: 0 and their number, or -ERR_SYNTAX with *e. */
 #define VALIDATE_PARAMS_MAX 32u

@@ -1,6 +1,7 @@
 /* mock: answers without a backend. */
 #include "base/must.h"
 #include "integration/integration_mock_int.h"
+#include "text/mock_rules.h"
 #include "exchange/exchange.h"
 #include "integration/integration_reg.h"
 
@@ -130,7 +131,7 @@ static size_t on_body(struct exchange *ex, struct slice bytes, bool last)
     run->n += bytes.n;
     if (!last)
         return bytes.n;
-    if (mock_parse_status(slice_from(run->body, run->n), &code) == 0)
+    if (mock_rules_status(slice_from(run->body, run->n), &code) == 0)
         answer(ex, mock_select(run->conf, code));
     else
         exchange_error(ex, EXCHANGE_ERR_API_CONFIGURATION);

@@ -4,39 +4,12 @@
 
 #include "base/must.h"
 #include "integration/integration_mock_int.h"
-
-#define PATTERN_MAX 256
+#include "text/mock_rules.h"
 
 static int fail(struct integration_build *b, const char *field, struct err *e, const char *what, struct slice where)
 {
     b->field = slice_of(field);
     return err_set(e, ERR_INVALID, "%s: \"%.*s\"", what, where.n > 80 ? 80 : (int)where.n, where.p);
-}
-
-/* There is no template engine here: a reference or directive must not go out as text. */
-static bool has_velocity(struct slice t)
-{
-    static const char *const words[] = {"set", "if", "else", "end", "foreach", "define", "macro", "stop", "break", "parse",
-                                        "include", "evaluate"};
-
-    for (size_t i = 0; i + 1 < t.n; i++) {
-        const char *p = t.p + i + 1;
-        size_t left = t.n - i - 1;
-
-        if (t.p[i] == '$' && (isalpha((unsigned char)*p) || *p == '{' || *p == '!' || *p == '_'))
-            return true;
-        if (t.p[i] != '#')
-            continue;
-        if (*p == '#' || *p == '*' || *p == '{')
-            return true;
-        for (size_t w = 0; w < ARRAY_LEN(words); w++) {
-            size_t n = strlen(words[w]);
-
-            if (left >= n && memcmp(p, words[w], n) == 0 && (left == n || !isalnum((unsigned char)p[n])))
-                return true;
-        }
-    }
-    return false;
 }
 
 /* Lower case, without parameters. */
@@ -57,33 +30,6 @@ static struct slice media_type(struct arena *a, struct slice s)
     return t;
 }
 
-/* Java's pattern, full match, in POSIX words: \d is the only thing that status patterns use and POSIX lacks. */
-static int compile_pattern(struct integration_build *b, struct slice in, regex_t *out, struct err *e)
-{
-    char text[PATTERN_MAX * 6];
-    size_t n = 0;
-
-    if (in.n > PATTERN_MAX)
-        return fail(b, "responses.selectionPattern", e, "a pattern has at most 256 characters", in);
-    text[n++] = '^';
-    text[n++] = '(';
-    for (size_t i = 0; i < in.n; i++) {
-        if (in.p[i] == '\\' && i + 1 < in.n && in.p[i + 1] == 'd') {
-            memcpy(text + n, "[0-9]", 5);
-            n += 5;
-            i++;
-        } else {
-            text[n++] = in.p[i];
-        }
-    }
-    text[n++] = ')';
-    text[n++] = '$';
-    text[n] = '\0';
-    if (regcomp(out, text, REG_EXTENDED | REG_NOSUB) != 0)
-        return fail(b, "responses.selectionPattern", e, "not a regular expression", in);
-    return 0;
-}
-
 static void free_pattern(void *p)
 {
     regfree(p);
@@ -92,11 +38,12 @@ static void free_pattern(void *p)
 static int build_templates(struct integration_build *b, const struct def_response *def, struct mock_response *out, struct err *e)
 {
     struct mock_template *t = arena_calloc(b->arena, def->n_templates, sizeof(*t));
+    size_t offset, width;
 
     if (t == NULL)
         return err_set(e, ERR_NOMEM, "mock");
     for (size_t i = 0; i < def->n_templates; i++) {
-        if (has_velocity(def->templates[i].text))
+        if (mock_rules_find_velocity(def->templates[i].text, &offset, &width))
             return fail(b, "responses.responseTemplates", e,
                         "a mock's template is literal text here: references and directives of Velocity are not available",
                         def->templates[i].text);
@@ -106,22 +53,6 @@ static int build_templates(struct integration_build *b, const struct def_respons
     out->templates = t;
     out->n_templates = def->n_templates;
     return 0;
-}
-
-static bool header_name_ok(struct slice s)
-{
-    static const char *const reserved[] = {"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade",
-                                           "trailer", "te", "date"};
-
-    for (size_t i = 0; i < s.n; i++) {
-        if (!isalnum((unsigned char)s.p[i]) && strchr("!#$%&'*+-.^_`|~", s.p[i]) == NULL)
-            return false;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(reserved); i++) {
-        if (slice_ieq(s, slice_of(reserved[i])))
-            return false;
-    }
-    return s.n != 0;
 }
 
 /* "method.response.header.NAME" <- "'text'". */
@@ -138,15 +69,13 @@ static int build_headers(struct integration_build *b, const struct def_response 
         if (!slice_starts(name, prefix))
             return fail(b, "responses.responseParameters", e, "a name is method.response.header.<Name>", name);
         name = slice_sub(name, prefix.n, name.n);
-        if (!header_name_ok(name))
+        if (!mock_rules_header_is_settable(name))
             return fail(b, "responses.responseParameters", e, "not a header that can be set", name);
         if (value.n < 2 || value.p[0] != '\'' || value.p[value.n - 1] != '\'')
             return fail(b, "responses.responseParameters", e, "a mock has only literal values, in single quotes", value);
         value = slice_sub(value, 1, value.n - 1);
-        for (size_t k = 0; k < value.n; k++) {
-            if ((unsigned char)value.p[k] < 0x20 || value.p[k] == 0x7f)
-                return fail(b, "responses.responseParameters", e, "control characters in the value of", name);
-        }
+        if (mock_rules_value_end(value) != value.n)
+            return fail(b, "responses.responseParameters", e, "control characters in the value of", name);
         h[i] = (struct mock_header){name, value};
     }
     out->headers = h;
@@ -166,9 +95,8 @@ static int build_response(struct integration_build *b, const struct def_response
     out->status = (uint16_t)status;
     out->is_default = def->selection_pattern.n == 0;
     if (!out->is_default) {
-        rc = compile_pattern(b, def->selection_pattern, &out->pattern, e);
-        if (rc != 0)
-            return rc;
+        if (mock_rules_compile(def->selection_pattern, &out->pattern) != 0)
+            return fail(b, "responses.selectionPattern", e, "not a regular expression of at most 256 characters", def->selection_pattern);
         if (arena_hold(b->arena, free_pattern, &out->pattern) != 0) {
             regfree(&out->pattern);
             return err_set(e, ERR_NOMEM, "mock");
@@ -203,12 +131,13 @@ static int build_requests(struct integration_build *b, const struct def_integrat
         return err_set(e, ERR_NOMEM, "mock");
     for (size_t i = 0; i < def->n_request_templates; i++) {
         const struct def_template *t = &def->request_templates[i];
+        size_t offset, width;
         long code;
 
-        if (has_velocity(t->text))
+        if (mock_rules_find_velocity(t->text, &offset, &width))
             return fail(b, "requestTemplates", e,
                         "a mock's template is literal text here: references and directives of Velocity are not available", t->text);
-        if (mock_parse_status(t->text, &code) != 0)
+        if (mock_rules_status(t->text, &code) != 0)
             return fail(b, "requestTemplates", e,
                         "a mock's request template is an object with an integer statusCode, like {\"statusCode\": 200}; got", t->text);
         r[i].content_type = media_type(b->arena, t->content_type);

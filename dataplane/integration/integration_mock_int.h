@@ -40,10 +40,6 @@ struct mock_conf {
     size_t n_responses;
 };
 
-/* The status code that a rendered request template (or a body passed through) asks for; lenient as the original is:
- * quotes around keys may be single or missing, what follows the first complete entries is not looked at closely.
- * 0 and *code, or -ERR_SYNTAX. */
-MUST_USE int mock_parse_status(struct slice text, long *code);
 /* The response that `code` selects, or NULL. */
 const struct mock_response *mock_select(const struct mock_conf *conf, long code);
 MUST_USE int mock_build(struct integration_build *b, const struct def_integration *def, const void **conf, struct err *e);

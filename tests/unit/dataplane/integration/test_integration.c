@@ -7,37 +7,6 @@
 
 /* ---- mock ---- */
 
-START_TEST(mock_status_is_lenient_as_the_original)
-{
-    static const struct {
-        const char *text;
-        long code;
-    } good[] = {
-        {"{statusCode: 200}", 200},
-        {"{'statusCode': 200, '': ''}", 200},
-        {"{\"statusCode\": 200 ,, }", 200},
-        {"{statusCode: 200, foo}: [ba r]}", 200},
-        {"{\"statusCode\": 200 , null: null }", 200},
-        {"{\"statusCode\":-1000}", -1000},
-        {" \n{\"a\": {\"statusCode\": 1}, \"b\": [1, {}], \"statusCode\": 404}", 404},
-        {"{\"a\": \"}\", statusCode: 0}", 0},
-    };
-    static const char *const bad[] = {
-        "", "{", "{}", "200", "statusCode: 200", "{\"statusCode': 200 }", "{'statusCode: 200 }", "{statusCode: 200, {foo: [ba r]}",
-        "{\"statusCode\": \"200\"}", "{\"statusCode\": 200", "{\"statusCode\": 2.5}", "{\"statusCode\": }", "{\"statusCode\" 200}",
-        "{\"StatusCode\": 200}", "{\"a\": \"", "{\"statusCode\": 12345678901234567890}",
-    };
-    long code;
-
-    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        ck_assert_msg(mock_parse_status(slice_of(good[i].text), &code) == 0, "%s", good[i].text);
-        ck_assert_int_eq(code, good[i].code);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        ck_assert_msg(mock_parse_status(slice_of(bad[i]), &code) == -ERR_SYNTAX, "%s", bad[i]);
-}
-END_TEST
-
 static int build_mock(const char *template, const struct def_response *r, struct err *e, struct slice *field)
 {
     struct def_template t = {SLICE_LIT("application/json"), slice_of(template)};
@@ -180,7 +149,6 @@ Suite *test_integration_suite(void)
     Suite *s = suite_create("integration");
     TCase *t = tcase_create("integration");
 
-    tcase_add_test(t, mock_status_is_lenient_as_the_original);
     tcase_add_test(t, mock_refuses_what_it_cannot_do);
     tcase_add_test(t, uris);
     tcase_add_test(t, dot_segments);

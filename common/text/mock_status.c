@@ -1,5 +1,8 @@
-/* What AWS reads from a mock's request template: an object, written as leniently as AWS takes it, with an integer statusCode. */
-#include "validate/validate_int.h"
+/* The lenient object that a mock's request template is. */
+#include <string.h>
+
+#include "base/ascii.h"
+#include "text/mock_rules.h"
 
 struct scan {
     const char *p, *end;
@@ -11,13 +14,17 @@ static void skip_blank(struct scan *s)
         s->p++;
 }
 
+/* From an opening quote to behind the same one. */
 static bool read_quoted(struct scan *s, struct slice *out)
 {
     char quote = *s->p++;
     const char *from = s->p;
 
-    while (s->p < s->end && *s->p != quote)
-        s->p += *s->p == '\\' && s->p + 1 < s->end ? 2 : 1;
+    while (s->p < s->end && *s->p != quote) {
+        if (*s->p == '\\' && s->p + 1 < s->end)
+            s->p++;
+        s->p++;
+    }
     if (s->p >= s->end)
         return false;
     *out = slice_from(from, (size_t)(s->p - from));
@@ -37,7 +44,7 @@ static bool read_key(struct scan *s, struct slice *out)
     return out->n != 0;
 }
 
-/* One value of any shape: brackets are only counted. */
+/* Skips one value of any shape. Brackets are only counted: what is inside does not matter here. */
 static bool skip_value(struct scan *s)
 {
     unsigned depth = 0;
@@ -70,7 +77,7 @@ static bool read_integer(struct scan *s, long *out)
 
     if (negative)
         s->p++;
-    for (from = s->p; s->p < s->end && *s->p >= '0' && *s->p <= '9'; s->p++) {
+    for (from = s->p; s->p < s->end && ascii_is_digit(*s->p); s->p++) {
         if (s->p - from >= 9)
             return false;
         v = v * 10 + (*s->p - '0');
@@ -82,7 +89,7 @@ static bool read_integer(struct scan *s, long *out)
     return s->p < s->end && (*s->p == ',' || *s->p == '}');
 }
 
-int validate_mock_status(struct slice text, long *code)
+int mock_rules_status(struct slice text, long *code)
 {
     struct scan s = {text.p, text.p + text.n};
     bool found = false;
