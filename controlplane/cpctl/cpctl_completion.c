@@ -86,15 +86,10 @@ size_t cpctl_first_word(size_t i, struct slice *out)
     return i;
 }
 
-/* ---- bash ------------------------------------------------------------------------------------- */
+/* ---- what the scripts of bash and zsh have in common --------------------------------------------- */
 
-static void bash_offers(FILE *out)
+void cpctl_completion_offers(FILE *out, const char *before, const char *behind)
 {
-    fputs("_cpctl_offer()\n{\n    case $1 in\n"
-          "    file)\n        compopt -o filenames 2>/dev/null\n"
-          "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n        ;;\n"
-          "    name) _cpctl_ask get \"${args[0]}\" -o name ;;\n",
-          out);
     for (int w = CPCTL_WORDS_KIND; w <= CPCTL_WORDS_ROLE; w++) {
         enum cpctl_words words = (enum cpctl_words)w;
 
@@ -104,16 +99,15 @@ static void bash_offers(FILE *out)
         if (cpctl_words_call(words) != NULL) {
             fprintf(out, "_cpctl_ask %s", cpctl_words_call(words));
         } else {
-            fputs("_cpctl_fixed \"", out);
+            fputs(before, out);
             cpctl_words_print(out, words);
-            fputs("\"", out);
+            fputs(behind, out);
         }
         fputs(" ;;\n", out);
     }
-    fputs("    esac\n}\n\n", out);
 }
 
-static void bash_option_cases(FILE *out)
+void cpctl_completion_options(FILE *out)
 {
     for (int i = 0; i < CPCTL_OPT_N; i++) {
         const struct cpctl_option *o = &cpctl_options[i];
@@ -126,6 +120,19 @@ static void bash_option_cases(FILE *out)
             fputs("        ", out);
         fprintf(out, "--%s) expects=%s option=--%s ;;\n", o->name, cpctl_words_name(o->words), o->name);
     }
+}
+
+/* ---- bash ------------------------------------------------------------------------------------- */
+
+static void bash_offers(FILE *out)
+{
+    fputs("_cpctl_offer()\n{\n    case $1 in\n"
+          "    file)\n        compopt -o filenames 2>/dev/null\n"
+          "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n        ;;\n"
+          "    name) _cpctl_ask get \"${args[0]}\" -o name ;;\n",
+          out);
+    cpctl_completion_offers(out, "_cpctl_fixed \"", "\"");
+    fputs("    esac\n}\n\n", out);
 }
 
 static void bash_options_of(FILE *out, uint64_t which)
@@ -197,7 +204,7 @@ void cpctl_completion_bash(FILE *out)
           "        fi\n"
           "        case $word in\n",
           out);
-    bash_option_cases(out);
+    cpctl_completion_options(out);
     fputs("        -*) ;;\n"
           "        *)\n"
           "            if [[ -n $group ]]; then\n"

@@ -59,39 +59,12 @@ static void options_of(FILE *out, const char *name, uint64_t which)
     fputs("        )\n        ;;\n", out);
 }
 
-static void option_cases(FILE *out)
-{
-    for (int i = 0; i < CPCTL_OPT_N; i++) {
-        const struct cpctl_option *o = &cpctl_options[i];
-
-        if (o->arg == NULL)
-            continue;
-        fputs("        ", out);
-        if (o->letter != 0)
-            fprintf(out, "-%c | ", o->letter);
-        fprintf(out, "--%s) expects=%s option=--%s ;;\n", o->name, cpctl_words_name(o->words), o->name);
-    }
-}
-
 static void offers(FILE *out)
 {
     fputs("_cpctl_offer() {\n    case $1 in\n    file) _files ;;\n"
           "    name) _cpctl_ask get \"$args[1]\" -o name ;;\n",
           out);
-    for (int w = CPCTL_WORDS_KIND; w <= CPCTL_WORDS_ROLE; w++) {
-        enum cpctl_words words = (enum cpctl_words)w;
-
-        if (words == CPCTL_WORDS_NAME)
-            continue;
-        fprintf(out, "    %s) ", cpctl_words_name(words));
-        if (cpctl_words_call(words) != NULL) {
-            fprintf(out, "_cpctl_ask %s", cpctl_words_call(words));
-        } else {
-            fputs("compadd -- ", out);
-            cpctl_words_print(out, words);
-        }
-        fputs(" ;;\n", out);
-    }
+    cpctl_completion_offers(out, "compadd -- ", "");
     fputs("    esac\n}\n\n", out);
 }
 
@@ -140,7 +113,7 @@ void cpctl_completion_zsh(FILE *out)
           "        fi\n"
           "        case $word in\n",
           out);
-    option_cases(out);
+    cpctl_completion_options(out);
     fputs("        -*) ;;\n"
           "        *)\n"
           "            if [[ -n $group ]]; then\n"
