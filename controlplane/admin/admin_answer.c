@@ -223,6 +223,18 @@ void admin_problem(struct admin_call *call, unsigned status, struct slice detail
         buf_clear(&call->out);
 }
 
+int admin_end(struct json_writer *w, int rc, struct err *e)
+{
+    return rc == 0 && json_writer_end(w) != 0 ? err_set(e, ERR_NOMEM, "answer") : rc;
+}
+
+int admin_end_good(struct admin_call *call, struct json_writer *w, struct err *e)
+{
+    call->status = 200;
+    call->content_type = "application/json";
+    return admin_end(w, 0, e);
+}
+
 unsigned admin_status_of(const struct err *e)
 {
     switch (e->code) {

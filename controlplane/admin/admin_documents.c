@@ -14,6 +14,17 @@ static const struct world *world_of(const struct admin_call *call)
     return committer_world(call->admin->o.committer);
 }
 
+/* ?before=...&limit=...: which rows of a list that only grows. */
+static int read_page(struct admin_call *call, uint64_t *before, uint64_t *limit, struct err *e)
+{
+    int rc;
+
+    *before = 0;
+    *limit = LIMIT_DEFAULT;
+    rc = admin_query_number(call, "before", INT64_MAX, before, e);
+    return rc != 0 ? rc : admin_query_number(call, "limit", LIMIT_MAX, limit, e);
+}
+
 /* ---- documents ---- */
 
 struct listing {
@@ -48,9 +59,7 @@ int admin_run_documents(struct admin_call *call, struct store *s, struct err *e)
     json_begin_array(&w);
     rc = store_documents_at(s, committer_revision(call->admin->o.committer), false, put_document_row, &l, e);
     json_end_array(&w);
-    if (rc == 0 && json_writer_end(&w) != 0)
-        rc = err_set(e, ERR_NOMEM, "answer");
-    return rc;
+    return admin_end(&w, rc, e);
 }
 
 struct seek {
@@ -131,22 +140,18 @@ static int put_revision(void *arg, const struct store_revision *r)
 
 int admin_run_revisions(struct admin_call *call, struct store *s, struct err *e)
 {
-    uint64_t before = 0, limit = LIMIT_DEFAULT;
+    uint64_t before, limit;
     struct json_writer w;
     struct revisions rs = {&w, false};
-    int rc = admin_query_number(call, "before", INT64_MAX, &before, e);
+    int rc = read_page(call, &before, &limit, e);
 
-    if (rc == 0)
-        rc = admin_query_number(call, "limit", LIMIT_MAX, &limit, e);
     if (rc != 0)
         return rc;
     json_writer_init(&w, &call->out, 0);
     json_begin_array(&w);
     rc = store_revisions(s, before, (uint32_t)limit, put_revision, &rs, e);
     json_end_array(&w);
-    if (rc == 0 && json_writer_end(&w) != 0)
-        rc = err_set(e, ERR_NOMEM, "answer");
-    return rc;
+    return admin_end(&w, rc, e);
 }
 
 static int put_root(void *arg, const struct store_root *r)
@@ -198,9 +203,7 @@ int admin_run_revision(struct admin_call *call, struct store *s, struct err *e)
         rc = store_revision_changes(s, revision, true, put_changed_document, &w, e);
     json_end_array(&w);
     json_end_object(&w);
-    if (rc == 0 && json_writer_end(&w) != 0)
-        rc = err_set(e, ERR_NOMEM, "answer");
-    return rc;
+    return admin_end(&w, rc, e);
 }
 
 /* ---- the difference of two revisions ---- */
@@ -333,19 +336,15 @@ static int put_audit(void *arg, const struct store_audit *a)
 
 int admin_run_audit(struct admin_call *call, struct store *s, struct err *e)
 {
-    uint64_t before = 0, limit = LIMIT_DEFAULT;
+    uint64_t before, limit;
     struct json_writer w;
-    int rc = admin_query_number(call, "before", INT64_MAX, &before, e);
+    int rc = read_page(call, &before, &limit, e);
 
-    if (rc == 0)
-        rc = admin_query_number(call, "limit", LIMIT_MAX, &limit, e);
     if (rc != 0)
         return rc;
     json_writer_init(&w, &call->out, 0);
     json_begin_array(&w);
     rc = store_audit_each(s, before, (uint32_t)limit, put_audit, &w, e);
     json_end_array(&w);
-    if (rc == 0 && json_writer_end(&w) != 0)
-        rc = err_set(e, ERR_NOMEM, "answer");
-    return rc;
+    return admin_end(&w, rc, e);
 }

@@ -123,6 +123,10 @@ MUST_USE int admin_arg_number(const struct admin_call *call, size_t i, uint64_t 
 
 /* application/problem+json. diagnostics: a JSON array, may be empty. */
 void admin_problem(struct admin_call *call, unsigned status, struct slice detail, struct slice extra);
+/* Ends an answer: rc, or what went wrong with the writer. */
+MUST_USE int admin_end(struct json_writer *w, int rc, struct err *e);
+/* Ends it as a 200. */
+MUST_USE int admin_end_good(struct admin_call *call, struct json_writer *w, struct err *e);
 /* The status that an error of the code stands for. */
 unsigned admin_status_of(const struct err *e);
 void admin_problem_err(struct admin_call *call, const struct err *e);

@@ -114,15 +114,6 @@ static void put_rollout(struct json_writer *w, const struct push_rollout *r)
     json_end_object(w);
 }
 
-static int good(struct admin_call *call, struct json_writer *w, struct err *e)
-{
-    if (json_writer_end(w) != 0)
-        return err_set(e, ERR_NOMEM, "answer");
-    call->status = 200;
-    call->content_type = "application/json";
-    return 0;
-}
-
 struct all_rollouts {
     struct admin *admin;
     struct json_writer *w;
@@ -148,7 +139,7 @@ int admin_finish_rollouts(struct admin_call *call, struct err *e)
     json_begin_array(&w);
     push_environments(call->admin->push, one_rollout, &all);
     json_end_array(&w);
-    return good(call, &w, e);
+    return admin_end_good(call, &w, e);
 }
 
 /* Has the rollout of this revision, or of a later one, come to an end? */
@@ -186,7 +177,7 @@ int admin_finish_rollout(struct admin_call *call, struct err *e)
     json_writer_init(&w, &call->out, 0);
     put_rollout(&w, &r);
     push_rollout_fini(&r);
-    return good(call, &w, e);
+    return admin_end_good(call, &w, e);
 }
 
 /* ---- nodes ---- */
@@ -273,7 +264,7 @@ int admin_finish_nodes(struct admin_call *call, struct err *e)
         put_node(&w, &view, known);
     }
     json_end_array(&w);
-    return good(call, &w, e);
+    return admin_end_good(call, &w, e);
 }
 
 /* Forgets a node and refuses its certificate from now on: it must join again. */

@@ -54,11 +54,7 @@ int admin_finish_version(struct admin_call *call, struct err *e)
     admin_member_time(&w, "startedAt", call->admin->started_ms);
     json_member_bool(&w, "ready", call->admin->push != NULL);
     json_end_object(&w);
-    if (json_writer_end(&w) != 0)
-        return err_set(e, ERR_NOMEM, "answer");
-    call->status = 200;
-    call->content_type = "application/json";
-    return 0;
+    return admin_end_good(call, &w, e);
 }
 
 /* ---- metrics ---- */

@@ -47,9 +47,7 @@ int admin_run_tokens(struct admin_call *call, struct store *s, struct err *e)
     json_begin_array(&w);
     rc = store_tokens(s, put_token, &w, e);
     json_end_array(&w);
-    if (rc == 0 && json_writer_end(&w) != 0)
-        rc = err_set(e, ERR_NOMEM, "answer");
-    return rc;
+    return admin_end(&w, rc, e);
 }
 
 /* ---- making one ---- */

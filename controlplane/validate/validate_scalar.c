@@ -164,6 +164,22 @@ static void read_duration(struct validate *v, const struct spec_field *f, const 
                              (long long)f->min, (long long)f->max);
 }
 
+/* An array for what a list or map holds; NULL: too many, or no memory. */
+static void *room_for_items(struct validate *v, const struct spec_field *f, const struct yml_node *n, size_t size,
+                            const struct validate_path *path)
+{
+    struct spec_place at = validate_node_place(n);
+    void *room = NULL;
+
+    if ((int64_t)n->n > f->max) {
+        (void)validate_error(v, "SL2006", &at, path, "\"%s\" has %u entries; at most %lld are allowed", f->name, n->n, (long long)f->max);
+        return NULL;
+    }
+    room = arena_calloc(v->arena, n->n, size);
+    v->nomem = v->nomem || room == NULL;
+    return room;
+}
+
 static void read_texts(struct validate *v, const struct spec_field *f, const struct yml_node *n, struct spec_texts *out,
                        const struct validate_path *path)
 {
@@ -172,16 +188,9 @@ static void read_texts(struct validate *v, const struct spec_field *f, const str
         return;
     }
     out->at = validate_node_place(n);
-    if ((int64_t)n->n > f->max) {
-        (void)validate_error(v, "SL2006", &out->at, path, "\"%s\" has %u entries; at most %lld are allowed", f->name, n->n,
-                             (long long)f->max);
+    out->p = room_for_items(v, f, n, sizeof(*out->p), path);
+    if (out->p == NULL)
         return;
-    }
-    out->p = arena_calloc(v->arena, n->n, sizeof(*out->p));
-    if (out->p == NULL) {
-        v->nomem = true;
-        return;
-    }
     for (uint32_t i = 0; i < n->n; i++) {
         struct validate_path item = {.up = path, .index = i};
 
@@ -198,16 +207,9 @@ static void read_pairs(struct validate *v, const struct spec_field *f, const str
         return;
     }
     out->at = validate_node_place(n);
-    if ((int64_t)n->n > f->max) {
-        (void)validate_error(v, "SL2006", &out->at, path, "\"%s\" has %u entries; at most %lld are allowed", f->name, n->n,
-                             (long long)f->max);
+    out->p = room_for_items(v, f, n, sizeof(*out->p), path);
+    if (out->p == NULL)
         return;
-    }
-    out->p = arena_calloc(v->arena, n->n, sizeof(*out->p));
-    if (out->p == NULL) {
-        v->nomem = true;
-        return;
-    }
     for (uint32_t i = 0; i < n->n; i++) {
         const struct yml_node *key = yml_key(n, i), *value = yml_value(n, i);
         struct spec_field as = *f;
