@@ -6,6 +6,7 @@ backends, and deploy/examples/ applied. Everything listens on loopback and keeps
 """
 import argparse
 import ctypes
+import fcntl
 import json
 import os
 import pathlib
@@ -36,10 +37,15 @@ def die_with_parent():
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
+def default_state_dir(offset):
+    """Two that were told to use different ports can run side by side."""
+    return ROOT / "build" / (f"run-{offset}" if offset else "run")
+
+
 class Stack:
     def __init__(self, options):
-        self.state, self.bin = pathlib.Path(options.state_dir).resolve(), pathlib.Path(options.bin).resolve()
-        self.children, self.stopped, offset = [], [], options.port_offset
+        self.state, self.bin = pathlib.Path(options.state_dir or default_state_dir(options.port_offset)).resolve(), pathlib.Path(options.bin).resolve()
+        self.children, self.stopped, self.lock, offset = [], [], None, options.port_offset
         self.port = {name: number + offset for name, number in
                      {"proxy": 8080, "node-1": 8081, "node-2": 8082, "node-3": 8083, "blue": 8091, "green": 8092,
                       "admin": 9901, "push": 9902, "node-1-admin": 9911, "node-2-admin": 9912, "node-3-admin": 9913}.items()}
@@ -52,7 +58,22 @@ class Stack:
                 try:
                     s.bind(("127.0.0.1", port))
                 except OSError as e:
-                    raise Failure(f"port {port} ({name}) is taken: {e.strerror}; stop what uses it, or try --port-offset 10000") from e
+                    raise Failure(f"port {port} ({name}) is taken: {e.strerror}; stop what uses it, or try other ports: "
+                                  'make run RUN_ARGS="--port-offset 10000"') from e
+
+    def take_state(self):
+        """The folder is emptied: nobody may be living there. The lock stands beside it and ends with this process."""
+        try:
+            self.state.parent.mkdir(parents=True, exist_ok=True)
+            self.lock = open(f"{self.state}.lock", "ab")
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self.state.exists():
+                shutil.rmtree(self.state)
+            self.state.mkdir(mode=0o700)
+        except BlockingIOError as e:
+            raise Failure(f"{self.state} is in use by another `make run`; stop that one, or give this one a --state-dir of its own") from e
+        except OSError as e:
+            raise Failure(f"{e.filename}: {e.strerror}; everything is kept below {self.state}, see --state-dir") from e
 
     def start(self, name, *command, env=None):
         log = open(self.state / f"{name}.log", "wb")
@@ -119,7 +140,7 @@ class Stack:
         path.write_text(token)
         self.start(name, self.bin / "sluice-dataplane", "--node-id", name, "--state-dir", folder / "state",
                    "--listen", f"127.0.0.1:{self.port[name]}", "--admin-listen", f"127.0.0.1:{self.port[name + '-admin']}",
-                   "--control-plane", f"127.0.0.1:{self.port['push']}", "--join-token-file", path, "--workers", "1")
+                   "--control-plane", f"127.0.0.1:{self.port['push']}", "--join-token-file", path, "--workers", "1", "--drain-delay-ms", "1500")
 
     def haproxy(self):
         check = "check port {} inter 500ms fall 2 rise 1"
@@ -156,8 +177,7 @@ class Stack:
 
     def up(self):
         self.check_ports()
-        shutil.rmtree(self.state, ignore_errors=True)
-        self.state.mkdir(parents=True, mode=0o700)
+        self.take_state()
         for name in ("blue", "green"):
             self.start(name, "/usr/bin/python3", ROOT / "deploy" / "run" / "backend.py", name, self.port[name])
         self.control_plane()
@@ -195,7 +215,7 @@ Logs: {self.state}/*.log          Stop: Ctrl-C
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--state-dir", default=str(ROOT / "build" / "run"))
+    parser.add_argument("--state-dir", help="emptied first (default: build/run, or build/run-N with --port-offset N)")
     parser.add_argument("--bin", default=str(ROOT / "build" / "bin"))
     parser.add_argument("--port-offset", type=int, default=0, help="added to every port")
     stack = Stack(parser.parse_args())

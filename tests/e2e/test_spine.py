@@ -234,6 +234,12 @@ def test_no_process_stays_behind(tmp_path):
         status, _, body = request(port, "GET", "/v1/users/42")
         assert status == 200 and json.loads(body)["path"] == "/users/42"
         assert json.loads(request(port, "GET", "/dev/users/42")[2])["backend"] == "blue"
+        # A second one on other ports must not empty the folder that the first one lives in.
+        second = subprocess.run(["/usr/bin/python3", str(ROOT / "deploy/run/run.py"), "--state-dir", str(tmp_path / "run"), "--port-offset",
+                                 str(wait_for("another row of free ports", free_row) - 8080), "--bin", str(BIN)],
+                                capture_output=True, text=True, check=False, timeout=PATIENCE)
+        assert second.returncode == 1 and f"{tmp_path / 'run'} is in use" in second.stderr, second.stderr
+        assert (tmp_path / "run" / "controlplane" / "cpctl.yaml").exists()
     finally:
         run.send_signal(2)
         run.wait(PATIENCE * 2)
