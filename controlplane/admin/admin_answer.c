@@ -93,23 +93,59 @@ static struct slice decode(struct arena *a, struct slice s, bool plus)
     return slice_from(p, n);
 }
 
+/* Takes the first parameter off *rest, as sent. value: empty without a "=". False at the end. */
+static bool next_parameter(struct slice *rest, struct slice *key, struct slice *value)
+{
+    const char *amp, *eq;
+    struct slice pair;
+
+    if (rest->n == 0)
+        return false;
+    amp = memchr(rest->p, '&', rest->n);
+    pair = slice_from(rest->p, amp == NULL ? rest->n : (size_t)(amp - rest->p));
+    eq = pair.n == 0 ? NULL : memchr(pair.p, '=', pair.n);
+    *key = slice_from(pair.p, eq == NULL ? pair.n : (size_t)(eq - pair.p));
+    *value = eq == NULL ? SLICE_LIT("") : slice_sub(pair, key->n + 1, pair.n);
+    *rest = slice_sub(*rest, pair.n + (amp != NULL), rest->n);
+    return true;
+}
+
 bool admin_query(struct admin_call *call, const char *name, struct slice *out)
 {
-    struct slice rest = call->query;
+    struct slice rest = call->query, key, value;
 
-    while (rest.n > 0) {
-        const char *amp = memchr(rest.p, '&', rest.n);
-        struct slice pair = slice_from(rest.p, amp == NULL ? rest.n : (size_t)(amp - rest.p));
-        const char *eq = pair.n == 0 ? NULL : memchr(pair.p, '=', pair.n);
-        struct slice key = slice_from(pair.p, eq == NULL ? pair.n : (size_t)(eq - pair.p));
-
-        rest = slice_sub(rest, pair.n + (amp != NULL), rest.n);
+    while (next_parameter(&rest, &key, &value)) {
         if (!slice_is(key, name))
             continue;
-        *out = eq == NULL ? SLICE_LIT("") : decode(&call->arena, slice_sub(pair, key.n + 1, pair.n), true);
+        *out = decode(&call->arena, value, true);
         return true;
     }
     return false;
+}
+
+static bool has_parameter(const struct admin_route *r, struct slice key)
+{
+    for (const struct admin_parameter *p = r->query; p != NULL && p->name != NULL; p++) {
+        if (slice_is(key, p->name))
+            return true;
+    }
+    return false;
+}
+
+bool admin_query_is_known(struct admin_call *call, const char **detail)
+{
+    struct slice rest = call->query, key, value, text;
+
+    while (next_parameter(&rest, &key, &value)) {
+        if (key.n == 0 || has_parameter(call->route, key))
+            continue;
+        text = arena_printf(&call->arena, "the parameter \"%.*s\" is not known here%s", key.n > 40 ? 40 : (int)key.n, key.p,
+                            call->route->body_max != 0 ? ": options stand in the body" : "");
+        if (text.p != NULL)
+            *detail = text.p;
+        return false;
+    }
+    return true;
 }
 
 static bool parse_u64(struct slice s, uint64_t *out)

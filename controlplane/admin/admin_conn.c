@@ -177,6 +177,15 @@ void admin_conn_answer(struct admin_conn *c, struct admin_call *call)
     set_state(c, CONN_ANSWER);
 }
 
+static struct admin_call *new_call(struct admin_conn *c)
+{
+    struct admin_call *call = admin_call_new(c->admin, c);
+
+    if (call != NULL)
+        (void)snprintf(call->peer, sizeof(call->peer), "%s", c->peer);
+    return call;
+}
+
 /* Answers before, or instead of, running a route. rest: there may be more of this request on its way. */
 static void refuse(struct admin_conn *c, struct admin_call *call, unsigned status, const char *detail, bool rest)
 {
@@ -202,7 +211,7 @@ static bool good_id(struct slice id)
     return true;
 }
 
-static bool copy_head(struct admin_conn *c, struct admin_call *call, const struct h1_head *h)
+static bool copy_head(struct admin_call *call, const struct h1_head *h)
 {
     const struct h1_header *id = h1_head_get(h, HTTP_HEADER_X_REQUEST_ID);
 
@@ -213,7 +222,6 @@ static bool copy_head(struct admin_conn *c, struct admin_call *call, const struc
         memcpy(call->request_id, id->value.p, id->value.n);
         call->request_id[id->value.n] = '\0';
     }
-    (void)snprintf(call->peer, sizeof(call->peer), "%s", c->peer);
     return call->method.p != NULL && call->path.p != NULL && call->query.p != NULL;
 }
 
@@ -245,6 +253,9 @@ static unsigned judge(struct admin_conn *c, struct admin_call *call, const struc
         if (call->role < call->route->role)
             return *detail = "the role of this token does not allow this", 403;
     }
+    /* Monitoring may add parameters of its own to what is answered at any time. */
+    if (!call->route->before_ready && !admin_query_is_known(call, detail))
+        return 400;
     if (a->push == NULL && !call->route->before_ready) {
         call->retry_after_s = 1;
         return *detail = "the configuration is being loaded", 503;
@@ -282,7 +293,7 @@ static void start_body(struct admin_conn *c, struct admin_call *call, const stru
 static void take_head(struct admin_conn *c, const struct h1_head *h)
 {
     bool body = h->framing == H1_BODY_CHUNKED || (h->framing == H1_BODY_LENGTH && h->content_length > 0);
-    struct admin_call *call = admin_call_new(c->admin, c);
+    struct admin_call *call = new_call(c);
     const char *detail = "out of memory";
     unsigned status;
 
@@ -294,7 +305,7 @@ static void take_head(struct admin_conn *c, const struct h1_head *h)
     c->keep_alive = h->keep_alive;
     c->head_only = h->method == HTTP_METHOD_HEAD;
     c->linger = false;
-    status = copy_head(c, call, h) ? judge(c, call, h, &detail) : 503;
+    status = copy_head(call, h) ? judge(c, call, h, &detail) : 503;
     if (status == 0)
         status = judge_body(c, call, h, &detail);
     if (status != 0)
@@ -305,7 +316,7 @@ static void take_head(struct admin_conn *c, const struct h1_head *h)
 
 static void bad_head(struct admin_conn *c, int code)
 {
-    struct admin_call *call = admin_call_new(c->admin, c);
+    struct admin_call *call = new_call(c);
 
     if (call == NULL) {
         admin_conn_close(c);
@@ -490,7 +501,7 @@ static void timer_cb(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (c->state == CONN_HEAD) {
-        struct admin_call *call = admin_call_new(c->admin, c);
+        struct admin_call *call = new_call(c);
 
         c->keep_alive = c->head_only = false;
         if (call != NULL) {

@@ -114,6 +114,8 @@ MUST_USE int admin_members(const struct json *object, const char *const *names, 
 /* A string member: empty when absent, -ERR_INVALID when it is something else. */
 MUST_USE int admin_text(const struct json *object, const char *name, struct slice *out, struct err *e);
 MUST_USE int admin_number(const struct json *object, const char *name, uint64_t *io, struct err *e);
+/* False when the query has a parameter that the route does not, with words for the peer: misspelt ones are not ignored. */
+MUST_USE bool admin_query_is_known(struct admin_call *call, const char **detail);
 /* A query parameter, decoded; false: not there. */
 bool admin_query(struct admin_call *call, const char *name, struct slice *out);
 /* As a number: *io stays when it is not there. */

@@ -68,8 +68,16 @@ def test_unknown_paths_and_methods(shared):
     for path in ("/v1/revisions/0", "/v1/revisions/x", "/v1/revisions/99", "/v1/revisions/" + "9" * 30, "/v1/documents/Api/none",
                  "/v1/rollouts/none", "/v1/rollouts/" + "x" * 500, "/v1/revisions/0/diff/99"):
         assert exchange(shared, head(shared, "GET", path))[0] == 404, path
-    for path in ("/v1/revisions?limit=x", "/v1/revisions?limit=1001", "/v1/rollouts/dev?waitRevision=-1", "/v1/audit?before=%31x"):
+    for path in ("/v1/revisions?limit=x", "/v1/revisions?limit=1001", "/v1/rollouts/dev?waitRevision=-1", "/v1/audit?before=%31x",
+                 "/v1/nodes?limit=1", "/v1/revisions?limit=1&Before=2"):
         assert exchange(shared, head(shared, "GET", path))[0] == 400, path
+    assert exchange(shared, head(shared, "GET", "/healthz?probe=1"))[0] == 200
+
+
+def test_a_parameter_that_is_not_known_changes_nothing(shared):
+    body = json.dumps(files(mock("trial"))).encode()
+    status, _, answer, _ = exchange(shared, head(shared, "POST", "/v1/apply?dryRun=true", f"Content-Length: {len(body)}") + body)
+    assert status == 400 and json.loads(answer)["detail"] == 'the parameter "dryRun" is not known here: options stand in the body'
 
 
 def test_oversize_is_refused_before_it_is_sent(shared):
