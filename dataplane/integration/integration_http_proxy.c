@@ -74,6 +74,18 @@ static bool dropped_by_aws(const struct h1_header *h)
     return h->id == HTTP_HEADER_OTHER && (slice_ieq(h->name, SLICE_LIT("Content-MD5")) || slice_ieq(h->name, SLICE_LIT("Max-Forwards")));
 }
 
+/* "X_Forwarded_For": CGI and WSGI cannot tell it from "X-Forwarded-For", so what must not be sent is not sent in disguise. */
+static bool is_disguised(const struct h1_header *h)
+{
+    char plain[32];
+
+    if (LIKELY(memchr(h->name.p, '_', h->name.n) == NULL) || h->name.n > sizeof(plain))
+        return false;
+    for (size_t i = 0; i < h->name.n; i++)
+        plain[i] = h->name.p[i] == '_' ? '-' : h->name.p[i];
+    return (NOT_SENT >> http_header_of(slice_from(plain, h->name.n)) & 1) != 0;
+}
+
 static void write_headers(const struct proxy_run *run, struct h1_writer *w)
 {
     const struct exchange *ex = run->ex;
@@ -84,7 +96,7 @@ static void write_headers(const struct proxy_run *run, struct h1_writer *w)
     for (size_t i = 0; i < r->n_headers; i++) {
         const struct h1_header *h = &r->headers[i];
 
-        if ((skip >> h->id & 1) != 0)
+        if ((skip >> h->id & 1) != 0 || (h->id == HTTP_HEADER_OTHER && is_disguised(h)))
             continue;
         if (UNLIKELY(r->connection_listed && h1_connection_names(r, h->name)))
             continue;

@@ -50,8 +50,8 @@ bool proxy_path_climbs(struct slice path)
                 return true;
             only_dots = true;
             dots = 0;
-        } else if (c == ';' && only_dots && dots >= 1 && dots <= 2) {
-            return true; /* "..;" climbs in servers that strip parameters of segments */
+        } else if ((c == ';' || c == '\0') && only_dots && dots >= 1 && dots <= 2) {
+            return true; /* "..;" climbs in servers that strip parameters of segments, "..%00" in those that end text there */
         } else if (c == '.') {
             dots++;
         } else {

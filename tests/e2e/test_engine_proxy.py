@@ -35,17 +35,19 @@ def test_headers_of_a_plain_proxy(tmp_path, origin):
     with Gateway(tmp_path, proxy(origin.port)) as g:
         status, headers, body = g.get("/a/b%20c?x=1&y=%41", {
             "Host": "shop.example:8080", "X-Thing": "1", "Connection": "keep-alive, X-Secret", "X-Secret": "2", "TE": "trailers",
-            "Keep-Alive": "300", "Proxy-Authorization": "Basic x", "X-Forwarded-For": "10.1.1.1", "X-Forwarded-Proto": "https"})
+            "Keep-Alive": "300", "Proxy-Authorization": "Basic x", "X-Forwarded-For": "10.1.1.1", "X-Forwarded-Proto": "https",
+            "X_Forwarded_For": "6.6.6.6", "x-forwarded_proto": "https", "Transfer_Encoding": "chunked", "X_Thing": "3"})
         line, h, _ = seen(body)
         assert status == 200
         assert line == "GET /a/b%20c?x=1&y=%41 HTTP/1.1"
         assert h["host"] == [f"127.0.0.1:{origin.port}"]
-        assert h["x-thing"] == ["1"]
+        assert h["x-thing"] == ["1"] and h["x_thing"] == ["3"]
         assert h["x-forwarded-for"] == ["10.1.1.1, 127.0.0.1"]
         assert h["x-forwarded-proto"] == ["http"]
         assert h["x-forwarded-host"] == ["shop.example:8080"]
         assert h["x-forwarded-port"] == [str(g.port)]
-        for gone in ("x-secret", "te", "keep-alive", "proxy-authorization", "connection"):
+        for gone in ("x-secret", "te", "keep-alive", "proxy-authorization", "connection", "x_forwarded_for",
+                     "x-forwarded_proto", "transfer_encoding"):
             assert gone not in h, gone
 
 

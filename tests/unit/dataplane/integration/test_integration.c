@@ -125,8 +125,8 @@ END_TEST
 START_TEST(dot_segments)
 {
     static const char *const climbs[] = {"/..", "/a/../b", "/a/./b", "/a/.", "/%2e%2e/b", "/.%2E", "/a%2f..%2fb", "/a\\..\\b", "/a%5C%2e%2e",
-                                         "/..;x/b", "/.;"};
-    static const char *const fine[] = {"/", "/a", "/a..b/c", "/...", "/..a", "/a..", "/.a", "/a.b/c.d", "/%2", "/%zz", "/a%2fb", "//a"};
+                                         "/..;x/b", "/.;", "/..%00", "/..%00x/b", "/.%00"};
+    static const char *const fine[] = {"/", "/a", "/a..b/c", "/...", "/..a", "/a..", "/.a", "/a.b/c.d", "/%2", "/%zz", "/a%2fb", "//a", "/a..%00", "/...%00"};
 
     for (size_t i = 0; i < ARRAY_LEN(climbs); i++)
         ck_assert_msg(proxy_path_climbs(slice_of(climbs[i])), "%s", climbs[i]);
