@@ -192,6 +192,7 @@ static void on_chunk(struct grpc_call *call, struct slice bytes)
     struct sync_fetch *f = grpc_call_arg(call);
     const char *wrong = NULL;
     struct sync_chunk c;
+    struct buf whole;
     struct err e;
 
     if (f->dead)
@@ -207,11 +208,14 @@ static void on_chunk(struct grpc_call *call, struct slice bytes)
     }
     if (buf_len(&f->bytes) < f->raw_size)
         return;
+    /* The leaf's end may be the connection's (an answer to it that cannot be sent), and with it f's. */
+    whole = f->bytes;
+    buf_init(&f->bytes, CAPS_LEAF_MAX);
     event.u.leaf.fetch = f->id;
     memcpy(event.u.leaf.hash, f->hash, BUNDLE_HASH);
-    event.u.leaf.bytes = buf_slice(&f->bytes);
+    event.u.leaf.bytes = buf_slice(&whole);
     sync_feed(f->sync, &event);
-    buf_clear(&f->bytes);
+    buf_fini(&whole);
 }
 
 static void on_fetched(struct grpc_call *call, int status, const char *message)
