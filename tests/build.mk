@@ -68,7 +68,8 @@ UNIT_CONTROLPLANE += \
 UNIT_PLANES := \
 	tests/unit/planes/test_push_core.c \
 	tests/unit/planes/test_push_sim.c \
-	tests/unit/planes/test_push_wire.c
+	tests/unit/planes/test_push_wire.c \
+	tests/unit/planes/test_sync_core.c
 
 # Fuzz targets: tests/fuzz/<room>/fz_<name>.c with LLVMFuzzerTestOneInput, corpus in tests/fuzz/corpus/<name>/.
 FUZZ_COMMON := \

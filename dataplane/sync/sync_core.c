@@ -156,12 +156,18 @@ static void on_welcome(struct sync_core *c, const struct protocol_welcome *w)
     sync_send_status(c);
 }
 
+static uint64_t at_most(uint64_t v, uint64_t cap)
+{
+    return v < cap ? v : cap;
+}
+
 static void on_goaway(struct sync_core *c, const struct protocol_goaway *g)
 {
     (void)sync_act(c, SYNC_DO_DISCONNECT);
     snprintf(c->last_error, sizeof(c->last_error), "sent away: %s", g->reason);
     go_offline(c);
-    c->next_ms = c->now.mono_ms + g->reconnect_after_ms + random_below(c, (uint64_t)g->spread_ms + 1);
+    c->next_ms = c->now.mono_ms + at_most(g->reconnect_after_ms, SYNC_AWAY_CAP_MS) +
+                 random_below(c, at_most(g->spread_ms, SYNC_AWAY_CAP_MS) + 1);
 }
 
 /* 10 s, a tenth more or less. */

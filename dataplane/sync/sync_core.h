@@ -19,6 +19,7 @@ enum sync_state { SYNC_OFFLINE, SYNC_CONNECTING, SYNC_HELLO_SENT, SYNC_SYNCED, S
 
 #define SYNC_BACKOFF_BASE_MS 500u
 #define SYNC_BACKOFF_CAP_MS 30000u
+#define SYNC_AWAY_CAP_MS 300000u     /* at most what a GoAway asks for, and at most its spread: no word keeps a node away for ever */
 #define SYNC_DENIED_CAP_MS 300000u   /* after PERMISSION_DENIED, FAILED_PRECONDITION, UNAUTHENTICATED */
 #define SYNC_STABLE_MS 60000u        /* a stream that lived so long resets the back-off */
 #define SYNC_CONNECT_MS 20000u       /* connecting and welcome together */
