@@ -80,12 +80,14 @@ FUZZ_COMMON := \
 	tests/fuzz/text/fz_json.c
 FUZZ_DATAPLANE := \
 	tests/fuzz/loader/fz_bundle.c \
-	tests/fuzz/router/fz_router.c
+	tests/fuzz/router/fz_router.c \
+	tests/fuzz/dataplane/fz_push_node.c
 FUZZ_CONTROLPLANE :=
 
 FUZZ_CONTROLPLANE += \
 	tests/fuzz/apply/fz_apply.c \
-	tests/fuzz/yaml/fz_yaml.c
+	tests/fuzz/yaml/fz_yaml.c \
+	tests/fuzz/controlplane/fz_push_server.c
 
 UNIT_BIN := $(OUT)/tests
 UNIT_PROGRAMS := $(UNIT_BIN)/unit_common $(if $(UNIT_DATAPLANE),$(UNIT_BIN)/unit_dataplane) \

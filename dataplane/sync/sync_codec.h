@@ -17,6 +17,7 @@ enum sync_said {
 /* Scratch of one message; large, made once. Slices point into the bytes decoded. */
 struct sync_message {
     enum sync_said said;
+    struct slice all;            /* the bytes decoded */
     struct protocol_welcome welcome;
     struct protocol_goaway goaway;
     uint8_t nonce[PROTOCOL_NONCE];

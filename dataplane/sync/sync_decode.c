@@ -19,13 +19,21 @@ static int wrong(const pb_istream_t *s, const char *what, struct err *e)
     return err_set(e, ERR_SYNTAX, "%s: %s", what, PB_GET_ERROR(s));
 }
 
-/* A bytes field as a slice of the buffer that is decoded. arg: struct slice. */
+/* A bytes field as a slice of the buffer that is decoded. */
+struct taken {
+    struct slice all, bytes;     /* all: the buffer */
+};
+
+/* arg: struct taken. A field of another wire type comes in a buffer of nanopb's own, which is gone when it returns: refused. */
 static bool take_slice(pb_istream_t *s, const pb_field_t *field, void **arg)
 {
-    struct slice *out = *arg;
+    struct taken *t = *arg;
+    struct slice bytes = slice_from(s->state, s->bytes_left);
 
     (void)field;
-    *out = slice_from(s->state, s->bytes_left);
+    if (bytes.p < t->all.p || bytes.p > t->all.p + t->all.n)
+        return false;
+    t->bytes = bytes;
     return pb_read(s, NULL, s->bytes_left);
 }
 
@@ -66,16 +74,16 @@ static bool take_inlined(pb_istream_t *s, const pb_field_t *field, void **arg)
 {
     struct sync_message *m = *arg;
     sluice_push_v1_InlineLeaf in = sluice_push_v1_InlineLeaf_init_zero;
-    struct slice data = SLICE_NONE;
+    struct taken data = {m->all, SLICE_NONE};
 
     (void)field;
     in.data.funcs.decode = take_slice;
     in.data.arg = &data;
     if (m->offer.n_inlined >= BUNDLE_LEAVES || !pb_decode(s, sluice_push_v1_InlineLeaf_fields, &in) ||
-        in.index >= BUNDLE_LEAVES || data.n > PROTOCOL_INLINE_MAX)
+        in.index >= BUNDLE_LEAVES || data.bytes.n > PROTOCOL_INLINE_MAX)
         return false;
     m->raw_sizes[m->offer.n_inlined] = in.raw_size;
-    m->inlined[m->offer.n_inlined++] = (struct protocol_inline_leaf){(uint16_t)in.index, data};
+    m->inlined[m->offer.n_inlined++] = (struct protocol_inline_leaf){(uint16_t)in.index, data.bytes};
     return true;
 }
 
@@ -138,7 +146,7 @@ static int take_header(struct slice bytes, struct sync_message *m, struct err *e
 static int take_offer(pb_istream_t *s, struct sync_message *m, struct err *e)
 {
     sluice_push_v1_Offer in = sluice_push_v1_Offer_init_zero;
-    struct slice header = SLICE_NONE;
+    struct taken header = {m->all, SLICE_NONE};
 
     m->offer = (struct protocol_offer){.refs = m->refs, .inlined = m->inlined};
     m->n_plain = 0;
@@ -161,7 +169,7 @@ static int take_offer(pb_istream_t *s, struct sync_message *m, struct err *e)
         return err_set(e, ERR_SYNTAX, "an offer whose base has no root");
     if (strcmp(in.inline_encoding, "zstd") == 0 && !expand_inlined(m))
         return err_set(e, ERR_SYNTAX, "an offer whose inline leaves cannot be decompressed");
-    return take_header(header, m, e);
+    return take_header(header.bytes, m, e);
 }
 
 /* ---- the other messages ------------------------------------------------------------------------------------------------------ */
@@ -253,6 +261,7 @@ int sync_decode(struct slice bytes, struct sync_message *out, struct err *e)
     bool end;
 
     out->said = SYNC_SAID_NOTHING;
+    out->all = bytes;
     while (s.bytes_left > 0) {
         int rc;
 
@@ -280,10 +289,11 @@ int sync_decode_chunk(struct slice bytes, struct sync_chunk *out, struct err *e)
 {
     pb_istream_t s = pb_istream_from_buffer((const pb_byte_t *)bytes.p, bytes.n);
     sluice_push_v1_Chunk in = sluice_push_v1_Chunk_init_zero;
+    struct taken data = {bytes, SLICE_NONE};
 
     memset(out, 0, sizeof(*out));
     in.data.funcs.decode = take_slice;
-    in.data.arg = &out->data;
+    in.data.arg = &data;
     if (!pb_decode(&s, sluice_push_v1_Chunk_fields, &in))
         return wrong(&s, "chunk", e);
     out->is_zstd = strcmp(in.encoding, "zstd") == 0;
@@ -293,6 +303,7 @@ int sync_decode_chunk(struct slice bytes, struct sync_chunk *out, struct err *e)
         in.offset > in.raw_size || in.piece_size > in.raw_size - in.offset)
         return err_set(e, ERR_LIMIT, "a chunk outside of its leaf");
     memcpy(out->hash, in.hash.bytes, BUNDLE_HASH);
+    out->data = data.bytes;
     out->raw_size = in.raw_size;
     out->offset = in.offset;
     out->piece_size = in.piece_size;
