@@ -96,7 +96,8 @@ static int configure(struct store *s, struct err *e)
         return rc;
     if (!wal)
         return err_set(e, ERR_UNSUPPORTED, "store: this file system cannot do write-ahead logging");
-    return store_exec(s, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON;", e);
+    /* The page cache is what grows with revisions, up to this many KiB. The system's own cache holds the file anyway. */
+    return store_exec(s, "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA cache_size=-256;", e);
 }
 
 static int meta_put(struct store *s, const char *key, struct slice value, struct err *e)
