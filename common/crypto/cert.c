@@ -56,6 +56,8 @@ static int add_ext(X509 *x, X509 *issuer, int nid, const char *value)
 static X509 *start_cert(EVP_PKEY *key, const char *subject, const X509 *issuer, int64_t valid_s)
 {
     X509 *x = X509_new();
+    /* For clocks that are behind; of a short life only a tenth, so that points within the life keep their meaning. */
+    long backdate = valid_s / 10 < CERT_BACKDATE_S ? (long)(valid_s / 10) : CERT_BACKDATE_S;
     uint8_t serial[16];
     BIGNUM *n;
     int ok;
@@ -68,7 +70,7 @@ static X509 *start_cert(EVP_PKEY *key, const char *subject, const X509 *issuer, 
     ok = n != NULL && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x)) != NULL;
     BN_free(n);
     ok = ok && X509_set_version(x, X509_VERSION_3) == 1 &&
-         X509_time_adj_ex(X509_getm_notBefore(x), 0, -CERT_BACKDATE_S, NULL) != NULL &&
+         X509_time_adj_ex(X509_getm_notBefore(x), 0, -backdate, NULL) != NULL &&
          X509_time_adj_ex(X509_getm_notAfter(x), (int)(valid_s / DAY_S), (long)(valid_s % DAY_S), NULL) != NULL &&
          set_name(X509_get_subject_name(x), subject) == 1 && X509_set_pubkey(x, key) == 1 &&
          X509_set_issuer_name(x, X509_get_subject_name(issuer == NULL ? x : issuer)) == 1;

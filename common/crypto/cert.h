@@ -17,7 +17,7 @@
 #define CERT_URI_MAX 512u
 #define CERT_NAME_MAX 128u
 #define CERT_SERIAL_MAX 41u   /* 20 bytes as hex, and a NUL */
-#define CERT_BACKDATE_S 300   /* NotBefore lies this far in the past: peers' clocks differ */
+#define CERT_BACKDATE_S 300   /* NotBefore lies this far in the past, at most a tenth of the life: peers' clocks differ */
 
 struct x509_st;
 

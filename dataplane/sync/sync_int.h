@@ -36,7 +36,7 @@ struct sync_join {
     uint32_t failures;
     size_t endpoint;
     int64_t renew_at;            /* seconds since 1970 */
-    bool renewing;
+    bool renewing, alarmed;
 };
 
 struct sync {

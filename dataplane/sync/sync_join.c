@@ -54,7 +54,28 @@ void sync_join_plan_renewal(struct sync *s)
 
     s->join.failures = 0;
     s->join.next_ms = 0;
+    s->join.alarmed = false;
     s->join.renew_at = s->identity.not_before + life / 2 + (int64_t)sync_random_below(s, (uint64_t)life / 5 + 1);
+}
+
+/* Often enough that a short life is not over between two tries. */
+static uint64_t renew_cap_ms(const struct sync *s)
+{
+    uint64_t part = (uint64_t)(s->identity.not_after - s->identity.not_before) * 1000 / 20;
+
+    return part < RENEW_RETRY_CAP_MS ? part : RENEW_RETRY_CAP_MS;
+}
+
+/* Once a certificate, at 80 % of its life: people have a fifth of it to look why it is not renewed. */
+static void alarm_late(struct sync *s)
+{
+    int64_t life = s->identity.not_after - s->identity.not_before;
+
+    if (s->join.alarmed || clock_wall_ms() / 1000 < s->identity.not_after - life / 5)
+        return;
+    s->join.alarmed = true;
+    LOG_ERROR("the certificate ends soon and is not renewed", LOG_STR("node", s->identity.node),
+              LOG_I64("not_after", s->identity.not_after), LOG_STR("reason", s->join_error));
 }
 
 static int take_answer(struct sync *s, const uint8_t *ca_sha256, struct err *e)
@@ -171,7 +192,7 @@ static void on_renewed(struct grpc_call *call, int status, const char *message)
         sync_join_plan_renewal(s);
         return;
     }
-    failed(s, "renewal failed", status == GRPC_OK ? e.text : message == NULL ? "" : message, RENEW_RETRY_CAP_MS);
+    failed(s, "renewal failed", status == GRPC_OK ? e.text : message == NULL ? "" : message, renew_cap_ms(s));
     let_go(s);
 }
 
@@ -206,6 +227,8 @@ void sync_join_tick(struct sync *s)
     struct sync_join *j = &s->join;
     struct err e = {0};
 
+    if (s->identity.enrolled)
+        alarm_late(s);
     if (s->n_targets == 0 || j->call != NULL || clock_mono_ms() < j->next_ms)
         return;
     if (!s->identity.enrolled) {
@@ -215,7 +238,7 @@ void sync_join_tick(struct sync *s)
         }
     } else if (clock_wall_ms() / 1000 >= j->renew_at && s->stream != NULL) {
         if (renew(s, &e) != 0) {
-            failed(s, "cannot renew", e.text, RENEW_RETRY_CAP_MS);
+            failed(s, "cannot renew", e.text, renew_cap_ms(s));
             let_go(s);
         }
     }
