@@ -18,6 +18,7 @@
 #define QUEUE_MAX 256u           /* jobs that wait for backstage; more are answered with 503 */
 #define STOP_MS 5000u            /* for what runs when the stop begins */
 #define STOP_LOOK_MS 20u
+#define GOODBYE_MS 2000u         /* for nodes to take it; then they are cut */
 #define SEEN_FLUSH_S 30
 #define RENEW_LOOK_S 3600
 
@@ -179,10 +180,12 @@ static void renew_cb(evutil_socket_t fd, short what, void *arg)
 static void stop_cb(evutil_socket_t fd, short what, void *arg)
 {
     struct control *c = arg;
+    bool is_done = backstage_depth(c->backstage) == 0 && admin_connections(c->admin) == 0 &&
+                   (c->push == NULL || push_is_gone(c->push));
 
     (void)fd;
     (void)what;
-    if ((backstage_depth(c->backstage) == 0 && admin_connections(c->admin) == 0) || clock_mono_ms() >= c->stop_deadline)
+    if (is_done || clock_mono_ms() >= c->stop_deadline)
         (void)event_base_loopbreak(c->base);
 }
 
@@ -256,7 +259,7 @@ void control_stop(struct control *c)
     c->stop_deadline = clock_mono_ms() + STOP_MS;
     admin_stop(c->admin);
     if (c->push != NULL)
-        push_server_goodbye(c->push, "the control plane stops");
+        push_server_goodbye(c->push, "the control plane stops", GOODBYE_MS);
     control_flush_seen(c);
     (void)event_add(c->stop_timer, &look); /* the first look leaves the loop time to write the goodbyes */
 }

@@ -15,6 +15,8 @@ struct control_options {
     bool implicit_stage, new_epoch;
     uint32_t admin_connections_max, admin_idle_timeout_ms, admin_request_timeout_ms;
     uint32_t apply_deadline_ms;        /* how long a head waits for slow nodes; 0: push's own */
+    uint32_t node_certificate_s;       /* life of nodes' certificates; 0: push's own */
+    uint32_t node_stall_ms;            /* a node that takes nothing is cut off after it; 0: push's own */
 };
 
 /* Checks what can be checked without starting. */

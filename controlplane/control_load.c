@@ -84,7 +84,8 @@ static int start_push(struct control *c, struct err *e)
     struct push_options o = {.base = c->base, .graveyard = c->graveyard, .listen_fd = -1,
                              .cluster_id = store_cluster_id(c->store), .instance = c->instance, .ca = trust_ca(c->trust),
                              .tls = trust_push_tls(c->trust), .callbacks = control_push_callbacks(), .arg = c,
-                             .apply_deadline_ms = c->o.apply_deadline_ms};
+                             .apply_deadline_ms = c->o.apply_deadline_ms, .cert_life_s = c->o.node_certificate_s,
+                             .stall_ms = c->o.node_stall_ms};
     struct sock_addr a, local;
     int rc = sock_parse(slice_of(c->o.push_listen), &a, e);
 

@@ -14,6 +14,7 @@ static struct settings {
     const char *state_dir, *admin_listen, *push_listen, *advertise, *dataplane_binary, *single_environment;
     const char *log_level, *log_format;
     uint64_t connections_max, idle_timeout_ms, request_timeout_ms, apply_deadline_ms;
+    uint64_t node_certificate_ttl_s, node_stall_ms;
     bool implicit_stage, new_epoch, check_config, help, version;
 } set = {
     .state_dir = "/var/lib/sluice/controlplane",
@@ -28,6 +29,8 @@ static struct settings {
     .idle_timeout_ms = 60000,
     .request_timeout_ms = 15000,
     .apply_deadline_ms = 60000,
+    .node_certificate_ttl_s = 86400,
+    .node_stall_ms = 30000,
 };
 
 static struct opt options[] = {
@@ -45,6 +48,10 @@ static struct opt options[] = {
     {"new-epoch", OPT_FLAG, NULL, "begin a new epoch: once, after a backup was brought back", &set.new_epoch, 0, 0,
      OPT_FROM_DEFAULT},
     {"apply-deadline-ms", OPT_U64, "MS", "how long a revision waits for slow nodes", &set.apply_deadline_ms, 1000, 3600000,
+     OPT_FROM_DEFAULT},
+    {"node-certificate-ttl-seconds", OPT_U64, "S", "life of nodes' certificates; they renew after half of it",
+     &set.node_certificate_ttl_s, 10, 2592000, OPT_FROM_DEFAULT},
+    {"node-stall-ms", OPT_U64, "MS", "a node that takes nothing of what it is sent is cut off", &set.node_stall_ms, 1000, 3600000,
      OPT_FROM_DEFAULT},
     {"admin-connections", OPT_U64, "N", "most connections to the admin API", &set.connections_max, 1, 10000, OPT_FROM_DEFAULT},
     {"admin-idle-timeout-ms", OPT_U64, "MS", "a connection without a request is closed", &set.idle_timeout_ms, 100, 3600000,
@@ -169,6 +176,7 @@ int main(int argc, char **argv)
         .implicit_stage = set.implicit_stage, .new_epoch = set.new_epoch,
         .admin_connections_max = (uint32_t)set.connections_max, .admin_idle_timeout_ms = (uint32_t)set.idle_timeout_ms,
         .admin_request_timeout_ms = (uint32_t)set.request_timeout_ms, .apply_deadline_ms = (uint32_t)set.apply_deadline_ms,
+        .node_certificate_s = (uint32_t)set.node_certificate_ttl_s, .node_stall_ms = (uint32_t)set.node_stall_ms,
     };
     rc = control_check(&o, &e);
     if (rc != 0)

@@ -135,14 +135,17 @@ struct push_options {
     void *arg;
     uint32_t apply_deadline_ms;             /* 0: 60000 */
     uint32_t cert_life_s;                   /* 0: 86400 */
+    uint32_t stall_ms;                      /* a node that takes nothing of what waits for it is cut off; 0: 30000 */
 };
 
 /* Starts to listen; health says NOT_SERVING until push_ready. Nodes that connect earlier are told UNAVAILABLE: a control
  * plane that has not loaded its heads must say nothing. */
 MUST_USE int push_server_new(const struct push_options *o, struct push_server **out, struct err *e);
-/* Before an orderly end: nodes are told to come back (GoAway, spread over two seconds). They go by themselves; free the
- * server a moment later. */
-void push_server_goodbye(struct push_server *ps, const char *reason);
+/* The orderly end: nobody new is let in, nodes are told to come back (GoAway; the more nodes, the wider they spread), streams
+ * end behind that, what is left after grace_ms is cut. No rollout moves any more. Free the server when push_is_gone. */
+void push_server_goodbye(struct push_server *ps, const char *reason, uint32_t grace_ms);
+/* After the goodbye: the last connection has ended. */
+bool push_is_gone(const struct push_server *ps);
 /* All streams are cut. Not inside one of the callbacks. */
 void push_server_free(struct push_server *ps);
 uint16_t push_port(const struct push_server *ps);

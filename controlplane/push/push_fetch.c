@@ -4,6 +4,7 @@
 #include <zstd.h>
 
 #include "base/caps.h"
+#include "base/log.h"
 #include "base/must.h"
 #include "push/push_int.h"
 
@@ -18,7 +19,8 @@ struct push_fetch {
     uint16_t *wants;             /* indexes of leaves */
     size_t n_wants, at;
     uint32_t offset;             /* in the leaf at hand */
-    bool zstd, ready, running, done;
+    struct push_progress progress;
+    bool zstd, ready, running, done, cut;
 };
 
 static void compressed_free(struct push_kept_table *k)
@@ -121,6 +123,7 @@ static void pump(struct push_fetch *f)
             rc = grpc_call_send(f->call, &message, 1);
         if (rc != 0)
             break;
+        push_progress_give(&f->progress, message.n);
         ps->stats.chunks++;
         ps->stats.chunk_bytes += message.n;
         f->offset += piece;
@@ -159,6 +162,21 @@ static void start_waiting(struct push_server *ps)
             continue;
         ps->n_waiting--;
         run(f);
+    }
+}
+
+/* A fetch that stands still keeps its place from others: it is cut. No callback comes out of the calls made here. */
+void push_fetch_tick(struct push_server *ps, uint64_t now_ms)
+{
+    for (struct list *l = ps->fetches.next; l != &ps->fetches; l = l->next) {
+        struct push_fetch *f = CONTAINER_OF(l, struct push_fetch, link);
+
+        if (f->cut || push_progress_stalled(&f->progress, f->call, now_ms) < ps->o.stall_ms)
+            continue;
+        f->cut = true;
+        ps->stats.closed_slow++;
+        LOG_WARN("fetch cut", LOG_STR("node", f->who.node), LOG_STR("reason", "the node takes nothing of what it asked for"));
+        grpc_call_cancel(f->call);
     }
 }
 
@@ -206,17 +224,11 @@ static void on_open(struct grpc_call *call)
 {
     struct push_server *ps = grpc_call_arg(call);
     struct push_fetch *f = calloc(1, sizeof(*f));
+    const char *why = f == NULL ? "out of memory" : push_refusal_of(ps, grpc_call_peer(call), &f->who);
 
     grpc_call_set_arg(call, NULL);
-    if (f == NULL || !push_parse_identity(grpc_call_peer(call)->uri, &f->who)) {
-        grpc_call_finish(call, f == NULL ? GRPC_RESOURCE_EXHAUSTED : GRPC_PERMISSION_DENIED, "the certificate is not a node's");
-        free(f);
-        return;
-    }
-    if (strcmp(f->who.cluster, ps->cluster_id) != 0 ||
-        (ps->o.callbacks.node_allowed != NULL &&
-         !ps->o.callbacks.node_allowed(ps->o.arg, f->who.environment, f->who.node))) {
-        grpc_call_finish(call, GRPC_PERMISSION_DENIED, "this node is not allowed");
+    if (why != NULL) {
+        grpc_call_finish(call, f == NULL ? GRPC_RESOURCE_EXHAUSTED : GRPC_PERMISSION_DENIED, why);
         free(f);
         return;
     }

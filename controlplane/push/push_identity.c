@@ -21,6 +21,8 @@ struct push_join {
     struct grpc_call *call;
     uint64_t ticket;
     struct push_enroll request;
+    uint64_t opened_ms;
+    bool asked;
 };
 
 /* SHA-256 of the public key in a CSR (SubjectPublicKeyInfo). */
@@ -173,7 +175,7 @@ static void enroll_open(struct grpc_call *call)
     }
     if (j == NULL)
         return;
-    *j = (struct push_join){.server = ps, .call = call, .ticket = ++ps->ids};
+    *j = (struct push_join){.server = ps, .call = call, .ticket = ++ps->ids, .opened_ms = clock_mono_ms()};
     list_append(&ps->enrolls, &j->link);
     ps->n_enrolls++;
 }
@@ -187,6 +189,7 @@ static void enroll_message(struct grpc_call *call, struct slice bytes)
 
     if (j == NULL)
         return;
+    j->asked = true;
     rc = prepare(j, bytes, &ask, &e);
     if (rc == 0) {
         j->server->o.callbacks.enroll(j->server->o.arg, j->ticket, &ask);
@@ -194,6 +197,17 @@ static void enroll_message(struct grpc_call *call, struct slice bytes)
     }
     LOG_WARN("enrolment refused", LOG_STR("address", grpc_call_peer(call)->address), LOG_STR("reason", e.text));
     grpc_call_finish(call, rc == -ERR_DENIED ? GRPC_PERMISSION_DENIED : GRPC_INVALID_ARGUMENT, e.text);
+}
+
+/* Anybody may open an Enroll: one that asks for nothing keeps its place from others. */
+void push_identity_tick(struct push_server *ps, uint64_t now_ms)
+{
+    for (struct list *l = ps->enrolls.next; l != &ps->enrolls; l = l->next) {
+        struct push_join *j = CONTAINER_OF(l, struct push_join, link);
+
+        if (!j->asked && now_ms >= j->opened_ms + PUSH_REQUEST_MS)
+            grpc_call_finish(j->call, GRPC_DEADLINE_EXCEEDED, "no request in time");
+    }
 }
 
 static void enroll_end(struct grpc_call *call, int status, const char *message)
@@ -219,12 +233,12 @@ static void renew_message(struct grpc_call *call, struct slice bytes)
 {
     struct push_server *ps = grpc_call_arg(call);
     struct push_identity_parts who;
+    const char *why = push_refusal_of(ps, grpc_call_peer(call), &who);
     struct push_enroll *r;
     struct err e;
 
-    if (!push_parse_identity(grpc_call_peer(call)->uri, &who) || strcmp(who.cluster, ps->cluster_id) != 0 ||
-        (ps->o.callbacks.node_allowed != NULL && !ps->o.callbacks.node_allowed(ps->o.arg, who.environment, who.node))) {
-        grpc_call_finish(call, GRPC_PERMISSION_DENIED, "the certificate is not a node's that is allowed here");
+    if (why != NULL) {
+        grpc_call_finish(call, GRPC_PERMISSION_DENIED, why);
         return;
     }
     r = malloc(sizeof(*r));

@@ -1,6 +1,7 @@
 /* One Sync stream: messages in, messages out. What they mean is the core's. */
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/must.h"
 #include "push/push_int.h"
@@ -32,6 +33,17 @@ bool push_parse_identity(const char *uri, struct push_identity_parts *out)
            take_part(&rest, out->node, sizeof(out->node)) && rest.n == 0;
 }
 
+const char *push_refusal_of(const struct push_server *ps, const struct grpc_peer *peer, struct push_identity_parts *who)
+{
+    if (!push_parse_identity(peer->uri, who) || strcmp(who->cluster, ps->cluster_id) != 0)
+        return "the certificate is not a node's of this cluster";
+    if (peer->not_after != 0 && clock_wall_ms() / 1000 >= peer->not_after)
+        return "the certificate has expired";
+    if (ps->o.callbacks.node_allowed != NULL && !ps->o.callbacks.node_allowed(ps->o.arg, who->environment, who->node))
+        return "this node is not allowed any more";
+    return NULL;
+}
+
 /* ---- out ------------------------------------------------------------------------------------------------------------------ */
 
 struct push_peer *push_peer_find(struct push_server *ps, uint64_t id)
@@ -45,11 +57,38 @@ void push_peer_send(struct push_peer *p, const struct buf *message, const struct
     struct slice pieces[2] = {buf_slice(message), tail == NULL ? SLICE_NONE : buf_slice(tail)};
     int rc = grpc_call_send(p->call, pieces, tail == NULL ? 1 : 2);
 
+    if (rc == 0)
+        push_progress_give(&p->progress, pieces[0].n + pieces[1].n);
     if (rc == 0 || rc == -ERR_CLOSED)
         return;
     p->server->stats.closed_slow++;
     LOG_WARN("stream closed", LOG_U64("stream", p->id), LOG_STR("reason", "the node does not take what it is sent"));
-    grpc_call_finish(p->call, GRPC_RESOURCE_EXHAUSTED, "too many bytes wait for this node");
+    push_peer_close(p, GRPC_RESOURCE_EXHAUSTED, "too many bytes wait for this node");
+}
+
+void push_peer_close(struct push_peer *p, int status, const char *reason)
+{
+    if (p->closing_ms == 0)
+        p->closing_ms = clock_mono_ms();
+    grpc_call_finish(p->call, status, reason);
+}
+
+/* No callback comes out of the calls made here, so the list stays as it is. */
+void push_peers_tick(struct push_server *ps, uint64_t now_ms)
+{
+    for (struct list *l = ps->all_peers.next; l != &ps->all_peers; l = l->next) {
+        struct push_peer *p = CONTAINER_OF(l, struct push_peer, link);
+        uint64_t stalled = push_progress_stalled(&p->progress, p->call, now_ms);
+
+        if (p->closing_ms != 0 && now_ms >= p->closing_ms + PUSH_CLOSE_MS) {
+            grpc_call_cancel(p->call); /* it reads nothing: the status cannot reach it */
+        } else if (p->closing_ms == 0 && stalled >= ps->o.stall_ms) {
+            ps->stats.closed_slow++;
+            LOG_WARN("stream closed", LOG_U64("stream", p->id), LOG_STR("reason", "the node takes nothing of what it is sent"),
+                     LOG_U64("waiting", grpc_call_pending(p->call)));
+            push_peer_close(p, GRPC_RESOURCE_EXHAUSTED, "the node takes nothing of what it is sent");
+        }
+    }
 }
 
 static bool is_same_offer(const struct push_encoded *x, const struct push_action *a)
@@ -99,7 +138,7 @@ void push_peer_offer(struct push_peer *p, const struct push_action *a)
     buf_init(&own, 0);
     if (x == NULL ||
         push_encode_offer_own(&own, ++p->seq, a->nonce, a->hold, a->deadline_ms, buf_len(&x->bytes)) != 0) {
-        grpc_call_finish(p->call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
+        push_peer_close(p, GRPC_RESOURCE_EXHAUSTED, "out of memory");
     } else {
         p->server->stats.offers++;
         push_peer_send(p, &own, &x->bytes);
@@ -142,18 +181,16 @@ static void on_open(struct grpc_call *call)
     struct push_event event = {.type = PUSH_EVENT_OPENED};
     struct push_identity_parts who;
     struct push_peer *p;
+    const char *why;
 
     grpc_call_set_arg(call, NULL);
     if (!ps->is_ready) {
         grpc_call_finish(call, GRPC_UNAVAILABLE, "this control plane is not ready");
         return;
     }
-    if (!push_parse_identity(peer->uri, &who)) {
-        grpc_call_finish(call, GRPC_PERMISSION_DENIED, "the certificate is not a node's");
-        return;
-    }
-    if (ps->o.callbacks.node_allowed != NULL && !ps->o.callbacks.node_allowed(ps->o.arg, who.environment, who.node)) {
-        grpc_call_finish(call, GRPC_PERMISSION_DENIED, "this node is not allowed any more");
+    why = push_refusal_of(ps, peer, &who);
+    if (why != NULL) {
+        grpc_call_finish(call, GRPC_PERMISSION_DENIED, why);
         return;
     }
     p = peer_new(ps, call);
@@ -197,7 +234,7 @@ static void on_message(struct grpc_call *call, struct slice bytes)
         return;
     m = p->server->message;
     if (push_decode(bytes, m, &e) != 0) {
-        grpc_call_finish(call, GRPC_INVALID_ARGUMENT, e.text);
+        push_peer_close(p, GRPC_INVALID_ARGUMENT, e.text);
         return;
     }
     if (m->said == PUSH_SAID_NOTHING)
@@ -220,7 +257,12 @@ static void on_message(struct grpc_call *call, struct slice bytes)
 
 static void on_half_close(struct grpc_call *call)
 {
-    grpc_call_finish(call, GRPC_OK, NULL);
+    struct push_peer *p = grpc_call_arg(call);
+
+    if (p == NULL)
+        grpc_call_finish(call, GRPC_OK, NULL);
+    else
+        push_peer_close(p, GRPC_OK, NULL);
 }
 
 static void on_end(struct grpc_call *call, int status, const char *message)

@@ -9,11 +9,14 @@
 #include "base/random.h"
 #include "net/grpc_health.h"
 #include "net/grpc_reflection.h"
+#include "net/grpc_wire.h"
 #include "push/push_int.h"
 
 #define SETTLE_MS 15000u
 #define GOAWAY_AFTER_MS 500u
 #define GOAWAY_SPREAD_MS 2000u
+#define GOAWAY_SPREAD_MAX_MS 60000u
+#define GOAWAY_NODE_MS 5u            /* a handshake's share of a core */
 
 extern const unsigned char push_descriptor[];
 extern const size_t push_descriptor_size;
@@ -149,7 +152,7 @@ static void run_one(struct push_server *ps, struct push_action *a)
     else if (a->type == PUSH_DO_CLOSE) {
         LOG_WARN("stream closed", LOG_U64("stream", p->id), LOG_STR("reason", a->reason));
         ps->stats.refused++;
-        grpc_call_finish(p->call, (int)a->status, a->reason);
+        push_peer_close(p, (int)a->status, a->reason);
     }
 }
 
@@ -172,9 +175,28 @@ void push_feed(struct push_server *ps, const struct push_event *event)
 {
     struct push_actions actions;
 
+    if (ps->is_frozen)
+        return;
     push_actions_init(&actions);
     push_core_step(ps->core, event, push_clock(), &actions);
     push_run(ps, &actions);
+}
+
+void push_progress_give(struct push_progress *g, size_t n)
+{
+    g->given += GRPC_PREFIX + n;
+}
+
+uint64_t push_progress_stalled(struct push_progress *g, const struct grpc_call *call, uint64_t now_ms)
+{
+    size_t pending = grpc_call_pending(call);
+    uint64_t taken = g->given - pending;
+
+    if (pending == 0 || taken != g->taken || g->since_ms == 0) {
+        g->taken = taken;
+        g->since_ms = now_ms;
+    }
+    return now_ms - g->since_ms;
 }
 
 static void tick_cb(evutil_socket_t fd, short what, void *arg)
@@ -185,6 +207,9 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     push_feed(ps, &event);
+    push_peers_tick(ps, clock_mono_ms());
+    push_fetch_tick(ps, clock_mono_ms());
+    push_identity_tick(ps, clock_mono_ms());
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------------------- */
@@ -200,7 +225,8 @@ static int start_core(struct push_server *ps, struct err *e)
 static int start_grpc(struct push_server *ps, struct err *e)
 {
     struct grpc_server_options o = {.base = ps->o.base, .graveyard = ps->o.graveyard, .listen_fd = ps->o.listen_fd,
-                                    .tls = ps->o.tls, .limits = {.send_max = PUSH_SEND_MAX, .streams_max = 16}};
+                                    .tls = ps->o.tls, .limits = {.send_max = PUSH_SEND_MAX, .streams_max = 16,
+                                               .stall_ms = ps->o.stall_ms}};
     const struct slice set = slice_from(push_descriptor, push_descriptor_size);
     int rc = grpc_server_new(&o, &ps->grpc, e);
 
@@ -233,6 +259,7 @@ static int start_timers(struct push_server *ps, struct err *e)
 
 static void release(struct push_server *ps)
 {
+    ps->is_frozen = true; /* streams that end now are no news for a rollout */
     grpc_server_free(ps->grpc);
     grpc_reflection_free(ps->reflection);
     grpc_health_free(ps->health);
@@ -258,6 +285,7 @@ int push_server_new(const struct push_options *o, struct push_server **out, stru
     if (ps == NULL)
         return err_set(e, ERR_NOMEM, "push");
     ps->o = *o;
+    ps->o.stall_ms = o->stall_ms == 0 ? PUSH_STALL_MS : o->stall_ms;
     snprintf(ps->cluster_id, sizeof(ps->cluster_id), "%s", o->cluster_id);
     snprintf(ps->instance, sizeof(ps->instance), "%s", o->instance == NULL ? "" : o->instance);
     map_init(&ps->peers);
@@ -286,12 +314,20 @@ void push_server_free(struct push_server *ps)
         release(ps);
 }
 
-void push_server_goodbye(struct push_server *ps, const char *reason)
+static uint32_t goaway_spread(size_t peers)
 {
-    struct protocol_goaway g = {.reconnect_after_ms = GOAWAY_AFTER_MS, .spread_ms = GOAWAY_SPREAD_MS};
+    uint64_t ms = (uint64_t)peers * GOAWAY_NODE_MS;
+
+    return ms < GOAWAY_SPREAD_MS ? GOAWAY_SPREAD_MS : ms > GOAWAY_SPREAD_MAX_MS ? GOAWAY_SPREAD_MAX_MS : (uint32_t)ms;
+}
+
+void push_server_goodbye(struct push_server *ps, const char *reason, uint32_t grace_ms)
+{
+    struct protocol_goaway g = {.reconnect_after_ms = GOAWAY_AFTER_MS, .spread_ms = goaway_spread(ps->peers.n)};
 
     snprintf(g.reason, sizeof(g.reason), "%s", reason);
     ps->is_ready = false;
+    ps->is_frozen = true;
     if (grpc_health_set(ps->health, "", GRPC_NOT_SERVING) != 0)
         LOG_ERROR("health", LOG_STR("service", ""));
     for (struct list *l = ps->all_peers.next; l != &ps->all_peers; l = l->next) {
@@ -302,7 +338,17 @@ void push_server_goodbye(struct push_server *ps, const char *reason)
         if (push_encode_goaway(&b, ++p->seq, &g) == 0)
             push_peer_send(p, &b, NULL);
         buf_fini(&b);
+        push_peer_close(p, GRPC_UNAVAILABLE, g.reason);
     }
+    grpc_server_shutdown(ps->grpc, grace_ms, NULL, NULL);
+}
+
+bool push_is_gone(const struct push_server *ps)
+{
+    struct grpc_server_stats stats;
+
+    grpc_server_stats(ps->grpc, &stats);
+    return stats.connections == 0;
 }
 
 uint16_t push_port(const struct push_server *ps)
@@ -348,6 +394,8 @@ int push_publish(struct push_server *ps, struct bundle *b, bool first_load, stru
 
     if (first_load)
         return push_load(ps, b, NULL, 0, e);
+    if (ps->is_frozen)
+        return 0; /* it is in the store: the next start offers it */
     push_actions_init(&actions);
     rc = push_core_publish(ps->core, b, push_clock(), &actions, e);
     push_run(ps, &actions);
@@ -373,6 +421,8 @@ void push_disconnect(struct push_server *ps, const char *node_id, const char *re
 {
     struct push_actions actions;
 
+    if (ps->is_frozen)
+        return;
     push_actions_init(&actions);
     push_core_disconnect(ps->core, node_id, reason, push_clock(), &actions);
     push_run(ps, &actions);

@@ -10,10 +10,14 @@ import importlib
 import ipaddress
 import os
 import queue
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import grpc
 from cryptography import x509
@@ -307,12 +311,15 @@ class FakeNode:
         self.sequence += 1
         self.outbox.put(push.DpMessage(seq=self.sequence, **body))
 
-    def hello(self, active=None, **changes):
+    def hello_message(self, active=None, **changes):
         fields = {"cluster_id": self.enrolled.cluster_id, "node_id": self.enrolled.node_id, "instance_id": os.urandom(16),
                   "environment": self.enrolled.environment, "software_version": "0.1.0", "schema_min": 1, "schema_max": 1,
                   "capabilities": ["delta.v1", "zstd"], "workers": 1, "active": active,
                   "limits": push.Limits(max_bundle_bytes=1 << 30, max_chunk_bytes=262144, max_routes=1000000), **changes}
-        self.send(hello=push.Hello(**fields))
+        return push.Hello(**fields)
+
+    def hello(self, active=None, **changes):
+        self.send(hello=self.hello_message(active, **changes))
 
     def receive(self, kind):
         while True:
@@ -365,3 +372,69 @@ class FakeNode:
 
 def header(offer):
     return push.BundleHeader.FromString(offer.header.header)
+
+
+class DeafStream:
+    """HTTP/2 by hand: opens a stream with a window of a few bytes, says one message, and takes nothing of what comes back."""
+
+    WINDOW = 16
+
+    def __init__(self, node, path, message, half_close=False):
+        host, port = node.target().rsplit(":", 1)
+        context = ssl.create_default_context(cadata=node.roots().decode())
+        context.set_alpn_protocols(["h2"])
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(pem(node.key) + b"".join(pem(x509.load_der_x509_certificate(c)) for c in node.enrolled.chain_der))
+            file.flush()
+            context.load_cert_chain(file.name)
+        self.socket = context.wrap_socket(socket.create_connection((host, int(port)), PATIENCE), server_hostname=host)
+        self.input, self.opened, self.data = b"", time.monotonic(), b""
+        fields = ((":method", "POST"), (":scheme", "https"), (":path", path), (":authority", host), ("te", "trailers"),
+                  ("content-type", "application/grpc"))
+        block = b"".join(b"\0" + bytes([len(k)]) + k.encode() + bytes([len(v)]) + v.encode() for k, v in fields)
+        self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        self.frame(4, 0, 0, struct.pack(">HI", 4, self.WINDOW))
+        self.frame(1, 4, 1, block)
+        self.say(message, half_close)
+
+    def frame(self, kind, flags, stream, payload=b""):
+        self.socket.sendall(struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload)
+
+    def say(self, message, half_close=False):
+        data = message.SerializeToString()
+        self.frame(0, 1 if half_close else 0, 1, b"\0" + struct.pack(">I", len(data)) + data)
+
+    def read_frame(self, timeout):
+        self.socket.settimeout(timeout)
+        while len(self.input) < 9 or len(self.input) < 9 + int.from_bytes(self.input[:3], "big"):
+            more = self.socket.recv(65536)
+            if not more:
+                raise EOFError
+            self.input += more
+        end = 9 + int.from_bytes(self.input[:3], "big")
+        frame, self.input = self.input[:end], self.input[end:]
+        return frame[3], frame[4], int.from_bytes(frame[5:9], "big"), frame[9:]
+
+    def wait_cut(self, timeout=None):
+        """Seconds until the stream was reset or the connection closed; window updates are never sent."""
+        until = time.monotonic() + (timeout or PATIENCE)
+        while time.monotonic() < until:
+            try:
+                kind, flags, stream, payload = self.read_frame(until - time.monotonic())
+            except (EOFError, ConnectionError, ssl.SSLEOFError):
+                break
+            if kind == 4 and not flags & 1:
+                self.frame(4, 1, 0)
+            elif kind == 0:
+                self.data += payload
+            elif kind == 3 and stream == 1:
+                break
+        else:
+            raise AssertionError("the stream was not cut")
+        return time.monotonic() - self.opened
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
