@@ -6,6 +6,8 @@ from admin_lib import SHOP, files
 from harness import PATIENCE, wait_for
 from wire import push
 
+pytestmark = pytest.mark.threads
+
 
 def listed(cp):
     return {n["id"]: n for n in cp.api("GET", "/v1/nodes")[1]}

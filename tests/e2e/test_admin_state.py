@@ -11,6 +11,8 @@ import pytest
 from admin_lib import API, SHOP, STAGE, files, mock, script
 from harness import BIN, PATIENCE, ControlPlane, wait_for
 
+pytestmark = pytest.mark.threads
+
 PROGRAM = BIN / "sluice-controlplane"
 
 

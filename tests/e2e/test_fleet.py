@@ -8,6 +8,8 @@ import wire
 from harness import PATIENCE, api_spec, wait_for
 from wire import push
 
+pytestmark = pytest.mark.threads
+
 
 def mock_spec(text, stage="prod", environment="prod"):
     return f"""apiVersion: sluice/v1

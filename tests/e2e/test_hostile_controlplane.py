@@ -9,6 +9,8 @@ import wire
 from harness import PATIENCE, Node, request, wait_for
 from wire import push
 
+pytestmark = pytest.mark.threads
+
 
 class Driven:
     """A node that runs revision 1 (a mock that answers `one`) and whatever the test offers next."""

@@ -12,6 +12,8 @@ import pytest
 
 from harness import BIN, PATIENCE, ROOT, ControlPlane, Haproxy, Nginx, api_spec, request, wait_for
 
+pytestmark = pytest.mark.threads
+
 TAGS = pathlib.Path(__file__).with_name("tags.lua")
 ECHO = '        location / { return 200 "$uri $arg_tag\\n"; }'
 
@@ -91,12 +93,10 @@ def test_300_revisions_under_load_lose_nothing(tmp_path, cp):
         assert after <= before * 1.05, f"memory grew from {before} to {after} bytes"
 
 
-@pytest.mark.threads
 def test_swaps_under_load(tmp_path, cp):
     swap_under_load(tmp_path, cp, 25)
 
 
-@pytest.mark.threads
 def test_control_plane_dies_and_traffic_goes_on(tmp_path, cp, backend):
     with cp.node("prod") as stays, cp.node("prod") as restarts:
         answer = cp.apply(api_spec("shop", "prod", f"http://{backend.address}/{{proxy}}"))
