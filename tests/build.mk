@@ -154,6 +154,9 @@ fuzz: $(FUZZ_PROGRAMS)
 lint: | $(NANOPB_GEN) $(PROTOBUF_C_GEN)
 	$(Q)$(PYTHON) tests/lint/check_layers.py
 	$(Q)$(PYTHON) tests/lint/check_sizes.py
+	$(Q)$(PYTHON) tests/lint/check_readmes.py
+	$(Q)$(PYTHON) tests/lint/check_words.py
+	$(Q)$(PYTHON) tests/lint/check_shell.py
 	$(Q)$(PYTHON) tests/lint/check_headers.py --cc "$(CC)" --gen $(GEN)
 
 .PHONY: unit-build test

@@ -44,7 +44,7 @@ static void close_client(struct grpc_client *c, const char *why)
 {
     char text[200];
 
-    c->closing = true; /* what on_end asks for now comes too late */
+    c->closing = true; /* what on_end asks for comes too late */
     (void)snprintf(text, sizeof(text), "%s", why);
     grpc_link_fini(&c->link, c->freed ? GRPC_CANCELLED : GRPC_UNAVAILABLE, text);
     set_state(c, GRPC_CLIENT_CLOSED, text);

@@ -39,7 +39,7 @@ struct push_node {
     struct push_offer offer;
     struct push_refusal refused[PROTOCOL_REJECTED_MAX]; /* never offered again while the software is the same */
     size_t n_refused;
-    struct bundle_version retry;     /* what was refused for now */
+    struct bundle_version retry;     /* what was put off */
     uint32_t retries;
     uint64_t retry_ms;               /* not before */
     bool full_list;                  /* its base was not what it said: no delta for the next offer */

@@ -62,7 +62,7 @@ START_TEST(joining)
     ck_assert_str_eq(got.node_id, "a");
     ck_assert_str_eq(got.environment, "dev");
     ck_assert(!got.again);
-    /* A lost answer: the same key gets the same name, and no use is burnt, whatever name it asks for now. */
+    /* A lost answer: the same key gets the same name, and no use is burnt, whatever name it asks for. */
     ck_assert_int_eq(join("t1", "secret", 1, "other", 20, &got), 0);
     ck_assert_str_eq(got.node_id, "a");
     ck_assert(got.again);
