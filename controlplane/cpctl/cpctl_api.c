@@ -59,8 +59,11 @@ int cpctl_api_open_target(struct cpctl *c, const struct cpctl_target *t, int can
     buf_fini(&pem);
     if (rc == 0)
         return 0;
-    cpctl_error(c, "%s", e.text);
-    if (t->context != NULL)
+    if (rc == -ERR_SYNTAX)
+        cpctl_error(c, "%s: %s", t->ca == NULL ? SYSTEM_ROOTS : t->ca, e.text);
+    else
+        cpctl_error(c, "%s", e.text);
+    if (t->context != NULL && !t->overridden)
         cpctl_hint(c, "this comes from the context '%s'", t->context);
     return c->failed;
 }
@@ -97,6 +100,8 @@ static int unreachable(struct cpctl_api *a, int rc, const struct err *e)
                    a->context == NULL ? "" : "')");
     else if (rc == -ERR_DENIED)
         cpctl_hint(c, "the certificate is checked with --ca or the context's certificateAuthority, and must name the host");
+    else if (rc == -ERR_UNSUPPORTED)
+        cpctl_hint(c, "is %s the admin port of a sluice-controlplane?", cpctl_http_peer(a->http));
     return c->failed;
 }
 

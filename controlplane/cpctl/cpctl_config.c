@@ -260,5 +260,6 @@ int cpctl_config_target(struct cpctl *c, struct cpctl_target *out)
         out->token = NULL;
         out->token_file = c->value[CPCTL_OPT_TOKEN_FILE];
     }
+    out->overridden = server != NULL || ca != NULL || out->token != NULL || cpctl_given(c, CPCTL_OPT_TOKEN_FILE);
     return 0;
 }

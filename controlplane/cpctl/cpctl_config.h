@@ -48,5 +48,6 @@ struct cpctl_target {
     const char *ca;          /* path or NULL */
     const char *token_file;  /* path, "-" or NULL */
     const char *token;       /* NULL: read token_file, or none */
+    bool overridden;         /* an option or the environment has replaced something of the context */
 };
 MUST_USE int cpctl_config_target(struct cpctl *c, struct cpctl_target *out);

@@ -103,6 +103,7 @@ static int connect_any(struct cpctl_link *l, const char *host, const char *port,
 static int after_ssl(struct cpctl_link *l, int result, const char *what, struct err *e)
 {
     char reason[256];
+    enum err_code code;
 
     switch (SSL_get_error(l->ssl, result)) {
     case SSL_ERROR_WANT_READ:
@@ -114,8 +115,9 @@ static int after_ssl(struct cpctl_link *l, int result, const char *what, struct 
             return err_errno(e, "%s", what);
         return err_set(e, ERR_IO, "%s: the server closed the connection", what);
     default:
+        code = SSL_get_verify_result(l->ssl) == X509_V_OK ? ERR_UNSUPPORTED : ERR_DENIED;
         tlsctx_reason(l->ssl, reason, sizeof(reason));
-        return err_set(e, ERR_DENIED, "%s: %s", what, reason);
+        return err_set(e, code, "%s: %s", what, reason);
     }
 }
 

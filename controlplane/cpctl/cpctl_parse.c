@@ -41,6 +41,8 @@ static int unknown_option(struct cpctl *c, const char *word)
         diag_near_offer(&near, slice_of(cpctl_options[i].name));
     if (near.best.n != 0)
         cpctl_hint(c, "did you mean --%.*s?", SLICE_FMT(near.best));
+    else
+        cpctl_hint(c, "`cpctl COMMAND --help` lists the options");
     return CPCTL_WRONG;
 }
 

@@ -157,6 +157,8 @@ static int tell_parser_error(struct yml_build *b, const yaml_parser_t *p, struct
         hint = "quote values that hold \": \", and check the indentation";
     else if (p->problem != NULL && strstr(p->problem, "could not find expected ':'") != NULL)
         hint = "a key is followed by \": \"";
+    else if (p->problem != NULL && (strstr(p->problem, "expected key") != NULL || strstr(p->problem, "expected '-' indicator") != NULL))
+        hint = "check the indentation: what belongs together begins in the same column";
     return yml_build_fail(b, ERR_SYNTAX, "SL1001", line, column, 1, hint, "%s%s%s%s", p->problem == NULL ? "not YAML" : p->problem,
                           p->context == NULL ? "" : ", ", p->context == NULL ? "" : p->context, where);
 }

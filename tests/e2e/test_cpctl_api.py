@@ -367,6 +367,30 @@ def test_another_ca_is_not_trusted(fake, tmp_path):
     assert fake.requests == []
 
 
+def test_what_is_wrong_is_named(fake, tmp_path):
+    plain = tmp_path / "plain"
+    plain.write_text("no certificate")
+    done = run_cpctl("--config", fake.config, "nodes", "--ca", plain)
+    assert f"error: {plain}: no TLS root certificate" in done.stderr and "hint" not in done.stderr
+    done = run_cpctl("--config", fake.config, "nodes", "--token-file", tmp_path / "none")
+    assert f"error: {tmp_path / 'none'}: no such file" in done.stderr and "hint" not in done.stderr
+
+
+def test_a_port_that_speaks_no_tls(fake):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def answer():
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(4096)
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = server.getsockname()[1]
+        done = run_cpctl("nodes", "--server", f"https://127.0.0.1:{port}", "--ca", fake.ca)
+        thread.join()
+    assert done.returncode == 1 and f"hint: is 127.0.0.1:{port} the admin port of a sluice-controlplane?" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("names, good", [("DNS:elsewhere.example", False), ("IP:127.0.0.2", False), ("IP:127.0.0.1", True)])
 def test_the_certificate_must_name_the_host(tmp_path, names, good):
     with FakeAdmin(tmp_path, names) as fake:

@@ -56,6 +56,7 @@ def test_help_of_each_group(name):
     (["token", "creat"], "unknown command 'token creat'", "did you mean `cpctl token create`?"),
     (["token", "zzz"], "unknown command 'token zzz'", "one of: create, list, revoke"),
     (["apply", "--wiat"], "unknown option '--wiat'", "did you mean --wait?"),
+    (["token", "create", "--expires", "1h"], "unknown option '--expires'", "`cpctl COMMAND --help` lists the options"),
     (["apply", "-x"], "unknown option '-x'", None),
     (["apply"], "-f FILE is missing", "see cpctl apply --help"),
     (["apply", "-f"], "option -f needs a value: FILE", None),
