@@ -386,6 +386,7 @@ static void tick_cb(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     sync_join_tick(s);
+    sync_link_tick(s);
     sync_feed(s, &event);
     if (++s->ticks % SYNC_SOAK_TICKS == 0 && !s->soak_pending)
         s->soak_pending = post(s, SYNC_JOB_TICK, 0, NULL) != NULL;

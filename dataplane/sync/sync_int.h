@@ -65,6 +65,7 @@ struct sync {
     struct grpc_call *stream;
     struct sync_fetch *fetch;
     uint64_t seq;
+    int64_t link_not_after;      /* of the certificate that opened it */
     bool closing;
     struct sync_message *message;
     struct ZSTD_DCtx_s *zstd;
@@ -80,6 +81,7 @@ uint64_t sync_random_below(void *arg, uint64_t bound);
 /* sync_link.c */
 void sync_link_open(struct sync *s, size_t endpoint);
 void sync_link_close(struct sync *s);
+void sync_link_tick(struct sync *s);
 void sync_link_send(struct sync *s, const struct buf *message);
 void sync_link_fetch(struct sync *s, const struct sync_action *a);
 void sync_link_fetch_cancel(struct sync *s, uint64_t id);

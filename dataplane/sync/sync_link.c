@@ -114,8 +114,22 @@ void sync_link_open(struct sync *s, size_t endpoint)
     struct err e;
 
     sync_link_close(s);
+    s->link_not_after = s->identity.not_after;
     if (grpc_client_new(&o, &s->client, &e) != 0)
         disconnected(s, STATUS_UNAVAILABLE, e.text);
+}
+
+/* The control plane cuts a stream at its certificate's end, whatever goes on then. A renewed one is taken into use before, when
+ * nothing goes on; so it also shows early whether it is good for anything. */
+void sync_link_tick(struct sync *s)
+{
+    struct sync_core_view v;
+
+    if (s->stream == NULL || s->core == NULL || s->join.call != NULL || s->link_not_after == s->identity.not_after)
+        return;
+    sync_core_view(s->core, &v);
+    if (v.state == SYNC_SYNCED)
+        disconnected(s, 0, "the certificate was renewed");
 }
 
 void sync_link_close(struct sync *s)
