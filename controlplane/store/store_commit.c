@@ -105,16 +105,12 @@ static int put_all(struct store *s, const struct store_commit *c, uint64_t revis
 
 int store_revision_newest(struct store *s, uint64_t *out, struct err *e)
 {
-    struct store_stmt q;
-    int rc = store_prepare(s, &q, "SELECT ifnull(max(revision), 0) FROM revision", e);
+    int64_t newest = 0;
+    int rc = store_read_int(s, "SELECT ifnull(max(revision), 0) FROM revision", &newest, e);
 
-    if (rc != 0)
-        return rc;
-    rc = store_step(s, &q, e);
-    if (rc == 1)
-        *out = (uint64_t)store_col_int(&q, 0);
-    store_finish(&q);
-    return rc < 0 ? rc : 0;
+    if (rc == 0)
+        *out = (uint64_t)newest;
+    return rc;
 }
 
 int store_commit(struct store *s, const struct store_commit *c, uint64_t *revision, struct err *e)

@@ -47,6 +47,8 @@ struct slice store_col_blob(struct store_stmt *q, int i);
 int64_t store_col_int(struct store_stmt *q, int i);
 /* -ERR_INVALID unless the blob has exactly n bytes. */
 MUST_USE int store_col_fixed(struct store_stmt *q, int i, void *out, size_t n, struct err *e);
+/* The one number that a statement without parameters gives; *out stays when it gives no row. */
+MUST_USE int store_read_int(struct store *s, const char *sql, int64_t *out, struct err *e);
 
 /* ---- parts ---- */
 /* Keeps the text by content; hash is filled. In a transaction. */

@@ -15,20 +15,6 @@
 #define STORE_APPLICATION_ID 1397506885 /* "SLCE" */
 #define STORE_BUSY_MS 5000
 
-static int pragma_int(struct store *s, const char *sql, int64_t *out, struct err *e)
-{
-    struct store_stmt q;
-    int rc = store_prepare(s, &q, sql, e);
-
-    if (rc != 0)
-        return rc;
-    rc = store_step(s, &q, e);
-    if (rc == 1)
-        *out = store_col_int(&q, 0);
-    store_finish(&q);
-    return rc < 0 ? rc : 0;
-}
-
 /* Two processes on one store would each think that they know its head. The lock goes with the process, however it ends. */
 static int take_lock(struct store *s, const char *path, struct err *e)
 {
@@ -169,12 +155,12 @@ static int migrate(struct store *s, int64_t from, struct err *e)
 static int check_schema(struct store *s, const char *path, struct err *e)
 {
     int64_t version = 0, application = 0, tables = 0;
-    int rc = pragma_int(s, "PRAGMA user_version", &version, e);
+    int rc = store_read_int(s, "PRAGMA user_version", &version, e);
 
     if (rc == 0)
-        rc = pragma_int(s, "PRAGMA application_id", &application, e);
+        rc = store_read_int(s, "PRAGMA application_id", &application, e);
     if (rc == 0)
-        rc = pragma_int(s, "SELECT count(*) FROM sqlite_schema", &tables, e);
+        rc = store_read_int(s, "SELECT count(*) FROM sqlite_schema", &tables, e);
     if (rc != 0)
         return rc;
     if (application != STORE_APPLICATION_ID && tables != 0)

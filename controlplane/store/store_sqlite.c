@@ -151,3 +151,17 @@ int store_col_fixed(struct store_stmt *q, int i, void *out, size_t n, struct err
     memcpy(out, v.p, n);
     return 0;
 }
+
+int store_read_int(struct store *s, const char *sql, int64_t *out, struct err *e)
+{
+    struct store_stmt q;
+    int rc = store_prepare(s, &q, sql, e);
+
+    if (rc != 0)
+        return rc;
+    rc = store_step(s, &q, e);
+    if (rc == 1)
+        *out = store_col_int(&q, 0);
+    store_finish(&q);
+    return rc < 0 ? rc : 0;
+}

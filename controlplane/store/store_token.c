@@ -45,15 +45,8 @@ int store_role_parse(struct slice text, enum store_role *out)
 
 static int count_tokens(struct store *s, int64_t *n, struct err *e)
 {
-    struct store_stmt q;
-    int rc = store_prepare(s, &q, "SELECT count(*) FROM token WHERE revoked = 0", e);
-
-    if (rc != 0)
-        return rc;
-    rc = store_step(s, &q, e);
-    *n = rc == 1 ? store_col_int(&q, 0) : 0;
-    store_finish(&q);
-    return rc < 0 ? rc : 0;
+    *n = 0;
+    return store_read_int(s, "SELECT count(*) FROM token WHERE revoked = 0", n, e);
 }
 
 static int insert_token(struct store *s, const struct store_token *t, struct err *e)
