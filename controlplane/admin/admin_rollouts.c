@@ -284,6 +284,6 @@ int admin_finish_node_delete(struct admin_call *call, struct err *e)
     (void)snprintf(id, sizeof(id), "%.*s", SLICE_FMT(call->args[1]));
     if (call->admin->o.node_removed != NULL)
         call->admin->o.node_removed(call->admin->o.arg, id);
-    push_disconnect(call->admin->push, id, "this node was removed");
+    push_forget(call->admin->push, id);
     return 0;
 }

@@ -170,8 +170,8 @@ void push_rollout_fini(struct push_rollout *r);
 void push_environments(const struct push_server *ps, void (*cb)(void *arg, const char *environment), void *arg);
 void push_nodes(const struct push_server *ps, void (*cb)(void *arg, const struct push_node_view *node), void *arg);
 void push_enroll_answer(struct push_server *ps, uint64_t ticket, const struct push_enroll_answer *answer);
-/* Closes the node's stream at once (after a revocation). */
-void push_disconnect(struct push_server *ps, const char *node_id, const char *reason);
+/* Closes the node's stream at once and forgets the node (after a revocation). */
+void push_forget(struct push_server *ps, const char *node_id);
 
 struct push_stats {
     uint64_t connections, offers, activations, withdrawals, acks, nacks, fetches, chunks, chunk_bytes, enrolled, renewed,

@@ -242,18 +242,31 @@ void push_core_step(struct push_core *c, const struct push_event *event, struct 
     push_core_end(c);
 }
 
-void push_core_disconnect(struct push_core *c, const char *node_id, const char *reason, struct push_now now,
-                          struct push_actions *out)
+static void forget_node(struct push_core *c, struct push_node *n)
 {
-    struct list *l = c->all_connections.next;
+    struct push_environment *env = n->environment;
 
+    if (n->connection != NULL)
+        push_close(c, n->connection, PUSH_CLOSE_DENIED, "this node was removed");
+    (void)map_del(&c->nodes, slice_of(n->key));
+    list_remove(&n->link);
+    free(n);
+    push_changed(c, env);
+}
+
+void push_core_forget(struct push_core *c, const char *node_id, struct push_now now, struct push_actions *out)
+{
     push_core_begin(c, now, out);
-    while (l != &c->all_connections) {
-        struct push_connection *conn = CONTAINER_OF(l, struct push_connection, link);
+    for (struct list *l = c->all_environments.next; l != &c->all_environments; l = l->next) {
+        struct push_environment *env = CONTAINER_OF(l, struct push_environment, link);
 
-        l = l->next;
-        if (conn->node != NULL && strcmp(conn->node->view.id, node_id) == 0)
-            push_close(c, conn, PUSH_CLOSE_DENIED, reason);
+        for (struct list *k = env->nodes.next; k != &env->nodes;) {
+            struct push_node *n = CONTAINER_OF(k, struct push_node, link);
+
+            k = k->next;
+            if (strcmp(n->view.id, node_id) == 0)
+                forget_node(c, n);
+        }
     }
     push_core_end(c);
 }

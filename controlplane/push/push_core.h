@@ -128,9 +128,8 @@ MUST_USE int push_core_load(struct push_core *c, struct bundle *live, struct bun
                             struct push_now now, struct push_actions *out, struct err *e);
 MUST_USE int push_core_load_failed(struct push_core *c, const char *environment, const struct bundle_version *version,
                                    const struct push_failure *failure, struct push_now now, struct err *e);
-/* Closes the node's stream, if it has one. */
-void push_core_disconnect(struct push_core *c, const char *node_id, const char *reason, struct push_now now,
-                          struct push_actions *out);
+/* Closes the node's stream, if it has one, and drops what is known of it. */
+void push_core_forget(struct push_core *c, const char *node_id, struct push_now now, struct push_actions *out);
 
 /* The table with this root, of what is live, pending or recent in the environment; borrowed; NULL: none. */
 struct leaf_table *push_core_table(const struct push_core *c, const char *environment,

@@ -417,14 +417,14 @@ void push_nodes(const struct push_server *ps, void (*cb)(void *arg, const struct
     push_core_nodes(ps->core, cb, arg);
 }
 
-void push_disconnect(struct push_server *ps, const char *node_id, const char *reason)
+void push_forget(struct push_server *ps, const char *node_id)
 {
     struct push_actions actions;
 
     if (ps->is_frozen)
         return;
     push_actions_init(&actions);
-    push_core_disconnect(ps->core, node_id, reason, push_clock(), &actions);
+    push_core_forget(ps->core, node_id, push_clock(), &actions);
     push_run(ps, &actions);
 }
 

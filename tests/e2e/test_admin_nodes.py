@@ -76,6 +76,7 @@ def test_a_node_is_thrown_out(cp):
         with pytest.raises((grpc.RpcError, AssertionError)):
             while True:
                 node.receive("activate")
+    assert "a" not in listed(cp) and cp.rollout("dev")["nodes"] == []
     for _ in range(2):                                        # also after a restart
         with node:
             node.hello()

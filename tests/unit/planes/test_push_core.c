@@ -185,6 +185,33 @@ START_TEST(pending_is_not_cut)
 }
 END_TEST
 
+/* A node that was thrown out is cut, is not shown any more, and nobody waits for it. */
+START_TEST(forgotten)
+{
+    struct push_node_view v;
+    struct push_rollout r;
+
+    join(1, "a");
+    join(2, "b");
+    publish(1);
+    answer(2, PROTOCOL_BUILT);
+    ck_assert_ptr_null(done(PUSH_DO_ACTIVATE, 2));
+    push_core_forget(core, "a", now(), &actions);
+    ck_assert_int_eq(done(PUSH_DO_CLOSE, 1)->status, PUSH_CLOSE_DENIED);
+    ck_assert(!push_core_node(core, "dev", "a", &v));
+    ck_assert(push_core_node(core, "dev", "b", &v));
+    ck_assert_int_eq(push_core_rollout(core, "dev", &r), 0);
+    ck_assert_uint_eq(r.n_nodes, 1);
+    push_rollout_fini(&r);
+    status(1); /* what still comes from it is nobody's */
+    tick(1000);
+    ck_assert_ptr_nonnull(done(PUSH_DO_ACTIVATE, 2));
+    push_core_forget(core, "nobody", now(), &actions);
+    join(3, "a"); /* it joined again */
+    ck_assert(push_core_node(core, "dev", "a", &v));
+}
+END_TEST
+
 Suite *test_push_core_suite(void)
 {
     Suite *s = suite_create("push_core");
@@ -194,6 +221,10 @@ Suite *test_push_core_suite(void)
     tcase_add_test(t, offer_of_live_has_a_deadline);
     tcase_add_test(t, activation_has_a_deadline);
     tcase_add_test(t, pending_is_not_cut);
+    suite_add_tcase(s, t);
+    t = tcase_create("nodes");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_add_test(t, forgotten);
     suite_add_tcase(s, t);
     return s;
 }
