@@ -16,7 +16,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "test"
-PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", "-rfE", "--durations=5",
+PYTEST = ["/usr/bin/python3", "-m", "pytest", "-q", "--maxfail=10", "--no-header", "-p", "no:cacheprovider", "-rfE", "--durations=5",
           "-n", str(os.cpu_count() or 1)]
 
 
