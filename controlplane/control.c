@@ -146,7 +146,7 @@ static int open_admin(struct control *c, struct err *e)
     int rc = sock_parse(slice_of(c->o.admin_listen), &a, e);
 
     if (rc == 0)
-        rc = sock_listen(&a, false, &o.listen_fd, e);
+        rc = sock_listen(&a, SOCK_ALONE, &o.listen_fd, e);
     if (rc != 0)
         return err_prefix(e, "--admin-listen");
     rc = sock_local(o.listen_fd, &local, e);

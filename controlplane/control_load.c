@@ -90,7 +90,7 @@ static int start_push(struct control *c, struct err *e)
     int rc = sock_parse(slice_of(c->o.push_listen), &a, e);
 
     if (rc == 0)
-        rc = sock_listen(&a, false, &o.listen_fd, e);
+        rc = sock_listen(&a, SOCK_ALONE, &o.listen_fd, e);
     if (rc != 0)
         return err_prefix(e, "--push-listen");
     rc = sock_local(o.listen_fd, &local, e);

@@ -168,7 +168,7 @@ static int start_admin(struct node *n, struct err *e)
     int fd, rc = sock_parse(slice_of(n->options->admin_listen), &a, e);
 
     if (rc == 0)
-        rc = sock_listen(&a, false, &fd, e);
+        rc = sock_listen(&a, SOCK_ALONE, &fd, e);
     if (rc != 0)
         return rc;
     rc = sock_local(fd, &n->admin_address, e);

@@ -133,7 +133,7 @@ static int open_socket(const struct sock_addr *a)
     return socket(a->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-int sock_listen(const struct sock_addr *a, bool reuseport, int *fd, struct err *e)
+int sock_listen(const struct sock_addr *a, enum sock_sharing sharing, int *fd, struct err *e)
 {
     char text[SOCK_TEXT_MAX];
     int s = open_socket(a), rc;
@@ -142,11 +142,14 @@ int sock_listen(const struct sock_addr *a, bool reuseport, int *fd, struct err *
     if (s < 0)
         return err_errno(e, "listen on %s", text);
     set_flag(s, SOL_SOCKET, SO_REUSEADDR);
-    if (reuseport)
+    if (sharing == SOCK_SHARED_NEXT)
         set_flag(s, SOL_SOCKET, SO_REUSEPORT);
     if (a->ss.ss_family == AF_INET6)
         set_flag(s, IPPROTO_IPV6, IPV6_V6ONLY);
-    if (bind(s, (const struct sockaddr *)&a->ss, a->len) != 0 || listen(s, BACKLOG) != 0) {
+    rc = bind(s, (const struct sockaddr *)&a->ss, a->len);
+    if (rc == 0 && sharing == SOCK_SHARED_FIRST)
+        set_flag(s, SOL_SOCKET, SO_REUSEPORT); /* bound without it: nobody else was there; those that come now may join */
+    if (rc != 0 || listen(s, BACKLOG) != 0) {
         rc = err_errno(e, "listen on %s", text);
         (void)close(s);
         return rc;

@@ -26,8 +26,11 @@ bool sock_from_ip(const char *host, uint16_t port, struct sock_addr *out);
 void sock_format(const struct sock_addr *a, char out[SOCK_TEXT_MAX]);
 uint16_t sock_addr_port(const struct sock_addr *a);
 
-/* Binds and listens. reuseport: several listeners share the port (one a worker). */
-MUST_USE int sock_listen(const struct sock_addr *a, bool reuseport, int *fd, struct err *e);
+/* Several listeners of one process can share a port: the first finds it free, the next ones join it. A first one never joins
+ * another process, which would take every other request. */
+enum sock_sharing { SOCK_ALONE, SOCK_SHARED_FIRST, SOCK_SHARED_NEXT };
+/* Binds and listens. */
+MUST_USE int sock_listen(const struct sock_addr *a, enum sock_sharing sharing, int *fd, struct err *e);
 /* The address that a socket is really bound to (port 0 was asked for). */
 MUST_USE int sock_local(int fd, struct sock_addr *out, struct err *e);
 /* Begins to connect: 0 when it is on its way or done (wait until writable, then sock_error). TCP_NODELAY is set. */

@@ -78,7 +78,7 @@ static int listen_for_all(struct workers *g, struct err *e)
     struct workers_options o = g->options;
 
     for (unsigned i = 0; i < g->count; i++) {
-        int fd, rc = sock_listen(&o.listen, true, &fd, e);
+        int fd, rc = sock_listen(&o.listen, i == 0 ? SOCK_SHARED_FIRST : SOCK_SHARED_NEXT, &fd, e);
 
         if (rc != 0)
             return rc;

@@ -3,13 +3,14 @@ import http.client
 import resource
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
 from engine import Gateway, Origin, answer, echo, proxy
-from harness import PATIENCE, free_port, wait_for
+from harness import BIN, PATIENCE, free_port, wait_for
 from rawhttp import read_all, read_answer, read_head, read_request
 
 pytestmark = pytest.mark.threads
@@ -312,6 +313,15 @@ def test_connection_cap(tmp_path):
             assert read_all(s).startswith(b"HTTP/1.1 503 ")
         open_.pop().close()
         wait_for("room", lambda: g.get("/x")[0] == 200)
+
+
+def test_a_port_is_not_shared_with_another_gateway(tmp_path):
+    """Workers share their port by SO_REUSEPORT. A second program must not join: the kernel would give it every other client."""
+    with Origin(echo) as o, Gateway(tmp_path, proxy(o.port)) as g:
+        done = subprocess.run([BIN / "sluice-dataplane", "--bundle", g.bundle, "--listen", f"127.0.0.1:{g.port}", "--admin-listen", "127.0.0.1:0",
+                               "--state-dir", tmp_path / "second", "--workers", "2"], capture_output=True, text=True, check=False, timeout=PATIENCE)
+        assert done.returncode == 1 and f"listen on 127.0.0.1:{g.port}: Address already in use" in done.stderr
+        assert g.get("/x")[0] == 200
 
 
 def test_out_of_descriptors(tmp_path):

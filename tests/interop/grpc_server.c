@@ -99,7 +99,7 @@ int main(int argc, char **argv)
     check(graveyard_new(base, &o.graveyard, &e), "graveyard");
     o.tls = make_tls(argv[1]);
     check(sock_parse(SLICE_LIT("127.0.0.1:0"), &a, &e), "address");
-    check(sock_listen(&a, false, &o.listen_fd, &e), "listen");
+    check(sock_listen(&a, SOCK_ALONE, &o.listen_fd, &e), "listen");
     check(grpc_server_new(&o, &server, &e), "server");
     check(grpc_echo_register(server), "methods");
     check(grpc_health_new(server, &health, &e), "health");

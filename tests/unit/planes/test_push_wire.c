@@ -116,7 +116,7 @@ static void start_server(void)
 
     snprintf(text, sizeof(text), "127.0.0.1:%u", t.port);
     ck_assert_int_eq(sock_parse(slice_of(text), &a, &e), 0);
-    ck_assert_msg(sock_listen(&a, false, &o.listen_fd, &e) == 0, "%s", e.text);
+    ck_assert_msg(sock_listen(&a, SOCK_ALONE, &o.listen_fd, &e) == 0, "%s", e.text);
     ck_assert_msg(push_server_new(&o, &t.push, &e) == 0, "%s", e.text);
     t.port = push_port(t.push);
     snprintf(t.target, sizeof(t.target), "127.0.0.1:%u", t.port);

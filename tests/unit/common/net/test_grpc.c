@@ -133,7 +133,7 @@ static void start_server(void)
     if (server_tls == NULL)
         ck_assert_int_eq(tlsctx_new(&def, &server_tls, &e), 0);
     ck_assert_int_eq(sock_parse(SLICE_LIT("127.0.0.1:0"), &a, &e), 0);
-    ck_assert_int_eq(sock_listen(&a, false, &o.listen_fd, &e), 0);
+    ck_assert_int_eq(sock_listen(&a, SOCK_ALONE, &o.listen_fd, &e), 0);
     o.tls = server_tls;
     ck_assert_int_eq(grpc_server_new(&o, &server, &e), 0);
     ck_assert_int_eq(grpc_echo_register(server), 0);
@@ -600,7 +600,7 @@ START_TEST(nobody_there)
     grpc_client_free(client);
     /* a listener that never answers: the deadline of the handshake */
     ck_assert_int_eq(sock_parse(SLICE_LIT("127.0.0.1:0"), &a, &e), 0);
-    ck_assert_int_eq(sock_listen(&a, false, &fd, &e), 0);
+    ck_assert_int_eq(sock_listen(&a, SOCK_ALONE, &fd, &e), 0);
     ck_assert_int_eq(sock_local(fd, &a, &e), 0);
     (void)snprintf(target, sizeof(target), "127.0.0.1:%u", sock_addr_port(&a));
     o.target = target;
@@ -655,7 +655,7 @@ static int plain_pair(int *listener)
     struct sock_addr a;
 
     ck_assert_int_eq(sock_parse(SLICE_LIT("127.0.0.1:0"), &a, &e), 0);
-    ck_assert_int_eq(sock_listen(&a, false, listener, &e), 0);
+    ck_assert_int_eq(sock_listen(&a, SOCK_ALONE, listener, &e), 0);
     ck_assert_int_eq(sock_local(*listener, &a, &e), 0);
     return sock_addr_port(&a);
 }

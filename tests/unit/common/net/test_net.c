@@ -211,14 +211,15 @@ START_TEST(listen_and_accept)
     int fd, other, c[2];
 
     ck_assert_int_eq(sock_parse(SLICE_LIT("127.0.0.1:0"), &a, &e), 0);
-    ck_assert_int_eq(sock_listen(&a, true, &fd, &e), 0);
+    ck_assert_int_eq(sock_listen(&a, SOCK_SHARED_FIRST, &fd, &e), 0);
     ck_assert_int_eq(sock_local(fd, &a, &e), 0);
     ck_assert_int_ne(sock_addr_port(&a), 0);
-    ck_assert_int_eq(sock_listen(&a, true, &other, &e), 0); /* shared */
+    ck_assert_int_eq(sock_listen(&a, SOCK_SHARED_NEXT, &other, &e), 0);
     ck_assert_int_eq(sock_local(other, &second, &e), 0);
     ck_assert_int_eq(sock_addr_port(&a), sock_addr_port(&second));
     (void)close(other);
-    ck_assert_int_eq(sock_listen(&a, false, &other, &e), -ERR_IO);
+    ck_assert_int_eq(sock_listen(&a, SOCK_ALONE, &other, &e), -ERR_IO);
+    ck_assert_int_eq(sock_listen(&a, SOCK_SHARED_FIRST, &other, &e), -ERR_IO);
     ck_assert_int_eq(listener_new(base, fd, accept_cb, NULL, &listener, &e), 0);
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(sock_connect(&a, &c[i], &e), 0);
