@@ -133,6 +133,7 @@ static int run(const struct control_options *o)
     int status;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk: an error of write(2) */
     if (evthread_use_pthreads() != 0) {
         LOG_ERROR("cannot start", LOG_STR("why", "no threads"));
         return 1;

@@ -119,6 +119,7 @@ static int serve(void)
     int rc;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk: an error of write(2) */
     raise_descriptors();
     rc = node_start(&n, &settings.node, &e);
     if (rc == 0 && settings.control_plane != NULL)

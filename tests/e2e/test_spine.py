@@ -4,6 +4,7 @@ import json
 import pathlib
 import random
 import re
+import resource
 import socket
 import subprocess
 import threading
@@ -150,6 +151,39 @@ def test_a_node_crashing_on_a_bundle_does_not_try_it_a_third_time(tmp_path, cp, 
         node.start()
         assert json.loads(node.get("/shop/prod/a")[2])["path"] == "/one/a"
         cp.start()
+
+
+def disk_is_full(process, full):
+    """No file of the process may grow: every write of it fails, as on a full disk."""
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10 if full else resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk_under_a_node_stops_nothing(cp, backend):
+    """It serves and takes what is new, says DEGRADED, and keeps bundles again once there is room."""
+    def health():
+        return cp.rollout("prod")["nodes"][0]["health"]
+    with cp.node("prod") as node:
+        cp.apply(api_spec("shop", "prod", f"http://{backend.address}/one/{{proxy}}"))
+        disk_is_full(node.process, True)
+        cp.apply(api_spec("shop", "prod", f"http://{backend.address}/two/{{proxy}}"))
+        assert json.loads(node.get("/shop/prod/a")[2])["path"] == "/two/a"
+        wait_for("it to say so", lambda: health() == "degraded")
+        disk_is_full(node.process, False)
+        revision = cp.apply(api_spec("shop", "prod", f"http://{backend.address}/three/{{proxy}}"))["revision"]
+        wait_for("it to be well", lambda: health() == "ready")
+        assert (node.folder / "state" / f"gen-1-{revision}.bundle").exists()
+
+
+def test_a_full_disk_under_the_control_plane_loses_nothing(cp, backend):
+    """What cannot be written is refused, and what was accepted stays; when there is room again, it goes on."""
+    first = cp.apply(api_spec("shop", "prod", f"http://{backend.address}/one/{{proxy}}"), wait=False)["revision"]
+    disk_is_full(cp.process, True)
+    status, _ = cp.api("POST", "/v1/apply", {"files": [{"name": "a.yaml", "text": api_spec("shop", "prod", f"http://{backend.address}/two/{{proxy}}")}]},
+                       check=False)
+    assert status >= 500
+    assert [r["revision"] for r in cp.api("GET", "/v1/revisions")[1]] == [first]
+    disk_is_full(cp.process, False)
+    assert cp.apply(api_spec("shop", "prod", f"http://{backend.address}/two/{{proxy}}"), wait=False)["revision"] == first + 1
 
 
 def test_environments_are_apart(cp, backend):
