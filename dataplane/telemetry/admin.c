@@ -187,7 +187,10 @@ static void on_accept_cb(int fd, const struct sock_addr *from, void *arg)
     struct client *c;
 
     (void)from;
-    c = a->n_clients < ADMIN_CONNECTIONS_MAX ? calloc(1, sizeof(*c)) : NULL;
+    /* Health checks come on new connections: a crowd that is silent must not make the node look dead. */
+    if (a->n_clients >= ADMIN_CONNECTIONS_MAX)
+        close_client(CONTAINER_OF(a->clients.next, struct client, node));
+    c = calloc(1, sizeof(*c));
     if (c == NULL) {
         (void)close(fd);
         return;

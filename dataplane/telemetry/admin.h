@@ -20,7 +20,7 @@ struct admin_page {
     int (*get)(void *arg, struct slice query, struct admin_answer *out);
 };
 
-#define ADMIN_CONNECTIONS_MAX 64u /* more are closed at once */
+#define ADMIN_CONNECTIONS_MAX 64u /* the oldest makes room for one more */
 #define ADMIN_TIMEOUT_MS 10000u   /* of a whole connection */
 
 /* fd is a listening socket and taken over; pages and arg outlive the admin. */

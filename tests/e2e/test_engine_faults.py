@@ -315,6 +315,16 @@ def test_connection_cap(tmp_path):
         wait_for("room", lambda: g.get("/x")[0] == 200)
 
 
+def test_a_silent_crowd_does_not_hide_the_health(tmp_path):
+    with Origin(echo) as o, Gateway(tmp_path, proxy(o.port)) as g:
+        crowd = [socket.create_connection(("127.0.0.1", g.admin_port), PATIENCE) for _ in range(200)]
+        for s in crowd[-64:]:
+            s.sendall(b"GET /read")
+        assert g.admin("/readyz")[0] == 200
+        for s in crowd:
+            s.close()
+
+
 def test_a_port_is_not_shared_with_another_gateway(tmp_path):
     """Workers share their port by SO_REUSEPORT. A second program must not join: the kernel would give it every other client."""
     with Origin(echo) as o, Gateway(tmp_path, proxy(o.port)) as g:
