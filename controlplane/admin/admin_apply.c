@@ -356,9 +356,10 @@ static int stage_file(struct admin_call *call, const struct vec *set, const stru
     if (d == NULL || d->is_implicit)
         return err_set(e, ERR_NOTFOUND, "there is no Stage %.*s", (int)(name.n > 200 ? 200 : name.n), name.p);
     rc = apply_stage_text(d, set->p, set->n, unset->p, unset->n, text, e);
-    out->name = d->file;
+    /* The text is written anew: its lines are not those of the file that the stage came from. */
+    out->name = arena_printf(&call->arena, "stage/%.*s", SLICE_FMT(name));
     out->text = buf_slice(text);
-    return rc;
+    return rc == 0 && out->name.p == NULL ? err_set(e, ERR_NOMEM, "stage") : rc;
 }
 
 int admin_run_variables(struct admin_call *call, struct store *s, struct err *e)

@@ -166,3 +166,9 @@ def test_a_large_api(cp, count):
     assert cp.api("POST", "/v1/apply", files(text))[1]["revision"] == 1
     changed = cp.api("POST", "/v1/apply", files(text.replace("9/77\"", "9/new\"")))[1]
     assert changed["revision"] == 2 and "1 route changed" in json.dumps(changed["changes"])
+
+
+def test_a_bad_stage_variable_is_not_blamed_on_the_file(cp):
+    cp.api("POST", "/v1/apply", files(SHOP))
+    status, answer = cp.api("PATCH", "/v1/stages/shop/dev/variables", {"set": {"backend": "no spaces allowed"}}, check=False)
+    assert status == 422 and {d["file"] for d in answer["diagnostics"]} == {"stage/shop/dev"}, answer
