@@ -156,6 +156,7 @@ static int read_file(struct apply *a, const struct apply_file *f)
     uint32_t line = f->first_line == 0 ? 1 : f->first_line;
     struct slice rest = f->text;
     struct yml_piece piece;
+    bool empty = true;
     int rc = 0;
 
     if (f->text.n > CAPS_SPEC_FILE_MAX) {
@@ -167,8 +168,14 @@ static int read_file(struct apply *a, const struct apply_file *f)
         return 0;
     }
     diag_source_add(a->diags, f->name, f->text, line);
-    while (rc == 0 && yml_split(&rest, &line, &piece))
+    while (rc == 0 && yml_split(&rest, &line, &piece)) {
         rc = read_piece(a, f->name, &piece);
+        empty = false;
+    }
+    if (rc == 0 && empty)
+        /* Not an error: files that are generated may be empty. But it is seldom what was meant. */
+        (void)diag_add(a->diags, DIAG_WARNING, "SL2604", (struct diag_place){.file = f->name}, SLICE_NONE,
+                       "the file holds no document");
     return rc;
 }
 

@@ -58,3 +58,11 @@ def test_what_cannot_be_read(tmp_path, make, error):
     make(tmp_path / "x.yaml")
     done = run_cpctl("validate", "-f", tmp_path / "x.yaml")
     assert done.returncode == 1 and error in done.stderr
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n---\n"])
+def test_a_file_without_a_document_is_told(tmp_path, text):
+    path = tmp_path / "empty.yaml"
+    path.write_text(text)
+    done = run_cpctl("validate", "-f", path)
+    assert done.returncode == 0 and done.stderr.startswith(f"{path}: warning[SL2604]: the file holds no document")
