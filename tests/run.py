@@ -66,6 +66,7 @@ STAGES = [
     ("clang", make("CC=clang", "all", "unit-build"), None, {}),
     ("build-asan", make(*ASAN, "all", "unit-build"), None, {}),
     ("unit-asan", make(*ASAN, "unit"), count_check, sanitizer_env("address-undefined")),
+    ("interop-asan", make(*ASAN, "interop"), count_lines(r"^ok ", r"^FAIL "), sanitizer_env("address-undefined")),
     ("e2e-asan", [*PYTEST, "tests/e2e", "-m", "not release_only"], count_pytest, sanitizer_env("address-undefined")),
     ("build-tsan", make(*TSAN, "all", "unit-build"), None, {}),
     ("e2e-tsan", [*PYTEST, "tests/e2e", "-m", "threads and not release_only"], count_pytest, sanitizer_env("thread")),

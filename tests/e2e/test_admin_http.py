@@ -54,9 +54,14 @@ def test_bad_bodies(shared, body):
 def test_bad_heads_close(shared, data, status):
     with shared.raw() as tls:
         tls.sendall(data)
-        answer = read_all(tls)
-    assert answer.startswith(b"HTTP/1.1 %d " % status), answer[:200]
-    assert b"connection: close" in answer.lower()
+        got, headers, _, _ = read_answer(tls)
+    assert (got, headers["connection"]) == (status, "close")
+
+
+def test_a_bad_head_is_the_last(shared):
+    with shared.raw() as tls:
+        tls.sendall(b"nonsense\r\n\r\n" + head(shared, "GET", "/healthz"))
+        assert read_all(tls).count(b"HTTP/1.1 ") == 1
 
 
 def test_unknown_paths_and_methods(shared):

@@ -6,6 +6,9 @@ import pytest
 from harness import ROOT, have
 
 
+pytestmark = pytest.mark.release_only
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     root = tmp_path_factory.mktemp("root")
