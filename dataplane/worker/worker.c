@@ -88,9 +88,9 @@ static void on_mail_cb(struct mail *m, void *arg)
         free(r);
         break;
     case WORKER_MAIL_DRAIN:
-        stop_accepting(w);
+        if (w->listener != NULL)
+            listener_pause(w->listener);
         w->draining = true;
-        connection_drain(&w->connections);
         break;
     case WORKER_MAIL_STOP:
         w->stop = true;
@@ -131,6 +131,26 @@ static void on_tick_cb(evutil_socket_t fd, short what, void *arg)
     STAT_SET(w->connections.stats.starved, w->listener == NULL ? 0 : listener_starved(w->listener));
 }
 
+/* libevent takes the listener out of epoll at the begin of a turn; only then is its descriptor closed, which from that moment may be
+ * another thread's. */
+static void drain_turn(struct worker *w)
+{
+    if (!w->deaf) {
+        w->deaf = true;
+        event_active(w->tick, EV_TIMEOUT, 0); /* the next turn begins at once */
+        return;
+    }
+    if (!w->connections.draining) {
+        stop_accepting(w);
+        connection_drain(&w->connections);
+    }
+    if (w->connections.n_open == 0 && !w->told_drained) {
+        w->told_drained = true;
+        STAT_SET(w->open, 0);
+        workers_tell(w->group, &w->drained_mail);
+    }
+}
+
 static void *run(void *arg)
 {
     struct worker *w = arg;
@@ -142,11 +162,8 @@ static void *run(void *arg)
         (void)event_base_loop(w->base, EVLOOP_ONCE);
         connection_turn(&w->connections);
         upstream_set_turn(w->exchanges.upstreams);
-        if (UNLIKELY(w->draining) && w->connections.n_open == 0 && !w->told_drained) {
-            w->told_drained = true;
-            STAT_SET(w->open, 0);
-            workers_tell(w->group, &w->drained_mail);
-        }
+        if (UNLIKELY(w->draining))
+            drain_turn(w);
     }
     if (w->listener != NULL)
         stop_accepting(w);

@@ -58,6 +58,7 @@ struct worker {
     struct event *tick;
     struct listener *listener;
     int listen_fd;             /* the listener's; -1: closed */
+    bool deaf;                 /* it no longer listens; its descriptor is closed a turn later */
     uint64_t next_tick_us;
     int64_t date_second;
     struct wheel wheel;
