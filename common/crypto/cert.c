@@ -52,6 +52,27 @@ static int add_ext(X509 *x, X509 *issuer, int nid, const char *value)
     return ok;
 }
 
+static bool put_serial(X509 *x, const uint8_t *bytes, size_t n)
+{
+    BIGNUM *number = BN_bin2bn(bytes, (int)n, NULL);
+    bool ok = number != NULL && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x)) != NULL;
+
+    BN_free(number);
+    return ok;
+}
+
+/* "SLCM", the mark, 64 random bits. */
+static bool mark_serial(X509 *x, uint64_t mark)
+{
+    uint8_t serial[CERT_MARKED_SIZE];
+
+    memcpy(serial, CERT_MARKED, 4);
+    for (size_t i = 0; i < 8; i++)
+        serial[4 + i] = (uint8_t)(mark >> (56 - 8 * i));
+    random_bytes(serial + 12, sizeof(serial) - 12);
+    return put_serial(x, serial, sizeof(serial));
+}
+
 /* What all our certificates have: version 3, a random 127-bit serial, validity, names, key. issuer NULL: itself. */
 static X509 *start_cert(EVP_PKEY *key, const char *subject, const X509 *issuer, int64_t valid_s)
 {
@@ -59,17 +80,13 @@ static X509 *start_cert(EVP_PKEY *key, const char *subject, const X509 *issuer, 
     /* For clocks that are behind; of a short life only a tenth, so that points within the life keep their meaning. */
     long backdate = valid_s / 10 < CERT_BACKDATE_S ? (long)(valid_s / 10) : CERT_BACKDATE_S;
     uint8_t serial[16];
-    BIGNUM *n;
-    int ok;
+    bool ok;
 
     if (x == NULL)
         return NULL;
     random_bytes(serial, sizeof(serial));
     serial[0] = (serial[0] & 0x7f) | 0x40;
-    n = BN_bin2bn(serial, sizeof(serial), NULL);
-    ok = n != NULL && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(x)) != NULL;
-    BN_free(n);
-    ok = ok && X509_set_version(x, X509_VERSION_3) == 1 &&
+    ok = put_serial(x, serial, sizeof(serial)) && X509_set_version(x, X509_VERSION_3) == 1 &&
          X509_time_adj_ex(X509_getm_notBefore(x), 0, -backdate, NULL) != NULL &&
          X509_time_adj_ex(X509_getm_notAfter(x), (int)(valid_s / DAY_S), (long)(valid_s % DAY_S), NULL) != NULL &&
          set_name(X509_get_subject_name(x), subject) == 1 && X509_set_pubkey(x, key) == 1 &&
@@ -370,7 +387,7 @@ static int read_csr(struct slice der, X509_REQ **out, struct err *e)
     return 0;
 }
 
-int cert_sign_csr(const struct cert_ca *ca, struct slice csr_der, const char *uri, int64_t valid_s,
+int cert_sign_csr(const struct cert_ca *ca, struct slice csr_der, const char *uri, uint64_t mark, int64_t valid_s,
                   struct buf *cert_der, struct err *e)
 {
     const char *last = strrchr(uri, '/');
@@ -386,7 +403,7 @@ int cert_sign_csr(const struct cert_ca *ca, struct slice csr_der, const char *ur
     if (rc == 0) {
         x = start_cert(X509_REQ_get0_pubkey(req), last == NULL || last[1] == '\0' ? uri : last + 1, ca->x,
                        valid_within(ca, valid_s));
-        if (x == NULL || san == NULL || !add_leaf_exts(x, ca->x, "clientAuth") ||
+        if (x == NULL || san == NULL || !mark_serial(x, mark) || !add_leaf_exts(x, ca->x, "clientAuth") ||
             !push_name(san, GEN_URI, make_string(V_ASN1_IA5STRING, uri, strlen(uri))) || add_names(x, san) != 1 ||
             X509_sign(x, ca->key, EVP_sha256()) == 0)
             rc = cert_fail(e, ERR_INTERNAL, "sign a CSR");

@@ -27,6 +27,7 @@ struct cert_info {
     char issuer[CERT_NAME_MAX];
     char serial[CERT_SERIAL_MAX];   /* upper-case hex */
     int64_t not_before, not_after;  /* seconds since 1970 */
+    uint64_t mark;                  /* what cert_sign_csr was given; 0 for all other certificates */
     uint8_t sha256[32];             /* of the DER */
     bool is_ca;
 };
@@ -58,8 +59,9 @@ MUST_USE int cert_make_csr(const char *common_name, struct buf *key_pem, struct 
 MUST_USE int cert_make_csr_for(struct slice key_pem, const char *common_name, struct buf *csr_der, struct err *e);
 /* Signs the key of a CSR as a TLS client with the one URI SAN `uri`; names and extensions of the CSR are ignored.
  * Refused: a wrong self-signature, a key that is not EC P-256/P-384, Ed25519 or RSA of 2048 to 4096 bits. Valid from
- * now - CERT_BACKDATE_S for valid_s seconds, never longer than the CA. cert_der: the leaf alone. */
-MUST_USE int cert_sign_csr(const struct cert_ca *ca, struct slice csr_der, const char *uri, int64_t valid_s,
+ * now - CERT_BACKDATE_S for valid_s seconds, never longer than the CA. mark: a number of the caller's that the serial carries
+ * (next to 64 random bits). cert_der: the leaf alone. */
+MUST_USE int cert_sign_csr(const struct cert_ca *ca, struct slice csr_der, const char *uri, uint64_t mark, int64_t valid_s,
                            struct buf *cert_der, struct err *e);
 
 /* Of the first certificate in the text. */

@@ -61,7 +61,20 @@ static int read_uri(const X509 *x, struct cert_info *out, struct err *e)
     return rc;
 }
 
-static int read_serial(const X509 *x, char out[CERT_SERIAL_MAX], struct err *e)
+static uint64_t mark_of(const BIGNUM *serial)
+{
+    uint8_t bytes[CERT_MARKED_SIZE];
+    uint64_t mark = 0;
+
+    if (BN_num_bytes(serial) != CERT_MARKED_SIZE || BN_is_negative(serial))
+        return 0;
+    (void)BN_bn2bin(serial, bytes);
+    for (size_t i = 0; i < 8; i++)
+        mark = mark << 8 | bytes[4 + i];
+    return memcmp(bytes, CERT_MARKED, 4) == 0 ? mark : 0;
+}
+
+static int read_serial(const X509 *x, struct cert_info *out, struct err *e)
 {
     BIGNUM *n = ASN1_INTEGER_to_BN(X509_get0_serialNumber(x), NULL);
     char *hex = n == NULL ? NULL : BN_bn2hex(n);
@@ -70,7 +83,9 @@ static int read_serial(const X509 *x, char out[CERT_SERIAL_MAX], struct err *e)
     if (hex == NULL || strlen(hex) >= CERT_SERIAL_MAX)
         rc = err_set(e, ERR_INVALID, "a certificate with a bad serial number");
     else
-        (void)snprintf(out, CERT_SERIAL_MAX, "%s", hex);
+        (void)snprintf(out->serial, sizeof(out->serial), "%s", hex);
+    if (rc == 0)
+        out->mark = mark_of(n);
     OPENSSL_free(hex);
     BN_free(n);
     return rc;
@@ -90,7 +105,7 @@ int cert_info_x509(X509 *x, struct cert_info *out, struct err *e)
     if (rc == 0)
         rc = read_uri(x, out, e);
     if (rc == 0)
-        rc = read_serial(x, out->serial, e);
+        rc = read_serial(x, out, e);
     if (rc != 0)
         return rc;
     if (read_time(X509_get0_notBefore(x), &out->not_before) != 0 ||

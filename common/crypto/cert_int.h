@@ -7,6 +7,10 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+/* How a serial number with a mark begins: 4 bytes, of its 20. Ours without a mark have 16, so none is taken for one. */
+#define CERT_MARKED "SLCM"
+#define CERT_MARKED_SIZE 20
+
 /* err_set with OpenSSL's own last reason behind the text; empties OpenSSL's queue. */
 int cert_fail(struct err *e, enum err_code code, const char *what);
 /* All certificates of a PEM text, in order; never empty. Free with sk_X509_pop_free. */

@@ -87,6 +87,7 @@ struct grpc_peer {
     char uri[512];          /* its URI SAN (SPIFFE id); empty without one */
     uint8_t sha256[32];     /* of the certificate */
     int64_t not_after;      /* seconds since 1970 */
+    uint64_t mark;          /* of the certificate, see cert_sign_csr */
     char address[SOCK_TEXT_MAX];
 };
 

@@ -66,6 +66,7 @@ void grpc_link_set_peer(struct grpc_link *l, const struct sock_addr *from)
         memcpy(l->peer.uri, info.uri, sizeof(l->peer.uri));
         memcpy(l->peer.sha256, info.sha256, sizeof(l->peer.sha256));
         l->peer.not_after = info.not_after;
+        l->peer.mark = info.mark;
     }
     X509_free(x);
 }

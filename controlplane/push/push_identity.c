@@ -69,7 +69,7 @@ static void issue(struct push_server *ps, struct grpc_call *call, const struct p
     buf_init(&der, 0);
     buf_init(&out, 0);
     snprintf(uri, sizeof(uri), "spiffe://%s/dp/%s/%s", ps->cluster_id, environment, node);
-    rc = cert_sign_csr(ps->o.ca, slice_from(r->csr, r->n_csr), uri, life, &der, &e);
+    rc = cert_sign_csr(ps->o.ca, slice_from(r->csr, r->n_csr), uri, 0, life, &der, &e);
     if (rc == 0)
         rc = cert_info_der(buf_slice(&der), &info, &e);
     if (rc == 0) {

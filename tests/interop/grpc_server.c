@@ -49,7 +49,7 @@ static struct tlsctx *make_tls(const char *dir)
     check(cert_ca_load(buf_slice(&ca_cert), buf_slice(&ca_key), &ca, &e), "ca");
     check(cert_make_server(ca, names, 2, 1, &cert, &key, &e), "server");
     check(cert_make_csr("node", &node_key, &csr, &e), "csr");
-    check(cert_sign_csr(ca, buf_slice(&csr), "spiffe://c/dp/prod/py", 3600, &der, &e), "sign");
+    check(cert_sign_csr(ca, buf_slice(&csr), "spiffe://c/dp/prod/py", 0, 3600, &der, &e), "sign");
     check(cert_der_to_pem(buf_slice(&der), &pem, &e), "pem");
     save(dir, "ca.pem", &ca_cert);
     save(dir, "node.pem", &pem);

@@ -88,7 +88,7 @@ START_TEST(node_certificate)
     struct cert_info info;
     struct buf pem, again;
 
-    ck_assert_int_eq(cert_sign_csr(ca, buf_slice(&csr), "spiffe://c1/dp/prod/node-a,DNS:evil", 3600, &node, &e), 0);
+    ck_assert_int_eq(cert_sign_csr(ca, buf_slice(&csr), "spiffe://c1/dp/prod/node-a,DNS:evil", 0, 3600, &node, &e), 0);
     ck_assert_int_eq(cert_info_der(buf_slice(&node), &info, &e), 0);
     ck_assert_str_eq(info.uri, "spiffe://c1/dp/prod/node-a,DNS:evil"); /* one name, not two */
     ck_assert_int_le(info.not_after, time(NULL) + 3600);
@@ -100,13 +100,17 @@ START_TEST(node_certificate)
     ck_assert_int_eq(cert_check_pair(buf_slice(&pem), buf_slice(&csr_key), &e), 0);
     /* never longer than the CA */
     buf_clear(&node);
-    ck_assert_int_eq(cert_sign_csr(ca, buf_slice(&csr), "spiffe://c1/dp/prod/b", 86400 * 365, &node, &e), 0);
+    ck_assert_int_eq(cert_sign_csr(ca, buf_slice(&csr), "spiffe://c1/dp/prod/b", 0, 86400 * 365, &node, &e), 0);
     ck_assert_int_eq(cert_info_der(buf_slice(&node), &info, &e), 0);
     ck_assert_int_le(info.not_after, time(NULL) + 10 * 86400);
+    ck_assert_uint_eq(info.mark, 0);
     /* renewal of the same key */
     ck_assert_int_eq(cert_make_csr_for(buf_slice(&csr_key), "again", &again, &e), 0);
     buf_clear(&node);
-    ck_assert_int_eq(cert_sign_csr(ca, buf_slice(&again), "spiffe://c1/dp/prod/b", 60, &node, &e), 0);
+    ck_assert_int_eq(cert_sign_csr(ca, buf_slice(&again), "spiffe://c1/dp/prod/b", UINT64_C(0x8123456789abcdef), 60, &node, &e), 0);
+    ck_assert_int_eq(cert_info_der(buf_slice(&node), &info, &e), 0);
+    ck_assert_uint_eq(info.mark, UINT64_C(0x8123456789abcdef));
+    ck_assert_int_eq(strncmp(info.serial, "534C434D8123456789ABCDEF", 24), 0);
     buf_fini(&pem);
     buf_fini(&again);
 }
@@ -121,9 +125,9 @@ START_TEST(refused)
 
     buf_init(&out, 0);
     csr.p[csr.r + buf_len(&csr) - 5] ^= 1; /* inside the signature */
-    ck_assert_int_lt(cert_sign_csr(ca, buf_slice(&csr), "spiffe://x/y", 60, &out, &e), 0);
-    ck_assert_int_lt(cert_sign_csr(ca, SLICE_LIT("hello"), "spiffe://x/y", 60, &out, &e), 0);
-    ck_assert_int_lt(cert_sign_csr(ca, buf_slice(&csr), "", 60, &out, &e), 0);
+    ck_assert_int_lt(cert_sign_csr(ca, buf_slice(&csr), "spiffe://x/y", 0, 60, &out, &e), 0);
+    ck_assert_int_lt(cert_sign_csr(ca, SLICE_LIT("hello"), "spiffe://x/y", 0, 60, &out, &e), 0);
+    ck_assert_int_lt(cert_sign_csr(ca, buf_slice(&csr), "", 0, 60, &out, &e), 0);
     ck_assert_int_eq(cert_make_server(ca, bad_names, 1, 1, &out, &out, &e), -ERR_INVALID);
     ck_assert_int_eq(cert_make_server(ca, bad_names, 0, 1, &out, &out, &e), -ERR_LIMIT);
     ck_assert_int_eq(cert_ca_load(buf_slice(&server_cert), buf_slice(&server_key), &none, &e), -ERR_INVALID);

@@ -114,7 +114,7 @@ static void make_certs(void)
     ck_assert_int_eq(cert_ca_load(buf_slice(&ca_cert), buf_slice(&ca_key), &ca, &e), 0);
     ck_assert_int_eq(cert_make_server(ca, names, 2, 5, &server_cert, &server_key, &e), 0);
     ck_assert_int_eq(cert_make_csr("node", &node_key, &node_csr, &e), 0);
-    ck_assert_int_eq(cert_sign_csr(ca, buf_slice(&node_csr), "spiffe://c/dp/prod/n1", 3600, &node_der, &e), 0);
+    ck_assert_int_eq(cert_sign_csr(ca, buf_slice(&node_csr), "spiffe://c/dp/prod/n1", 0, 3600, &node_der, &e), 0);
     ck_assert_int_eq(cert_der_to_pem(buf_slice(&node_der), &node_pem, &e), 0);
 }
 
