@@ -48,6 +48,7 @@ struct store_join {
 struct store_joined {
     char node_id[129];           /* of the first answer when the same key came again */
     char environment[129];
+    uint64_t membership;         /* see store_node: certificates of the node carry it */
     bool again;
 };
 
@@ -62,6 +63,9 @@ struct store_node {
     int64_t not_after_ms;
     int64_t first_seen_ms, last_seen_ms;
     int64_t removed_ms;          /* 0: not. A removed one is refused until it joins again */
+    /* Only grows, at each removal and past the clock, so that it is never one from before a backup was brought back. Whoever
+     * carries a smaller one is of before the removal, and stays refused. 0: the name was never removed. */
+    uint64_t membership;
 };
 typedef int (*store_node_cb)(void *arg, const struct store_node *n);
 

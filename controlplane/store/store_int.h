@@ -5,7 +5,7 @@
 #include "store/store.h"
 #include "store/store_identity.h"
 
-#define STORE_SCHEMA 1
+#define STORE_SCHEMA 2
 
 struct store {
     sqlite3 *db;

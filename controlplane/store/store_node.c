@@ -41,7 +41,7 @@ int store_nodes(struct store *s, store_node_cb cb, void *arg, struct err *e)
 {
     struct store_stmt q;
     int rc = store_prepare(s, &q,
-                           "SELECT id, environment, serial, not_after, first_seen, last_seen, removed FROM node"
+                           "SELECT id, environment, serial, not_after, first_seen, last_seen, removed, membership FROM node"
                            " ORDER BY environment, id", e);
 
     if (rc != 0)
@@ -55,6 +55,7 @@ int store_nodes(struct store *s, store_node_cb cb, void *arg, struct err *e)
             .first_seen_ms = store_col_int(&q, 4),
             .last_seen_ms = store_col_int(&q, 5),
             .removed_ms = store_col_int(&q, 6),
+            .membership = (uint64_t)store_col_int(&q, 7),
         };
 
         rc = cb(arg, &n);
@@ -68,7 +69,9 @@ int store_nodes(struct store *s, store_node_cb cb, void *arg, struct err *e)
 int store_node_remove(struct store *s, struct slice environment, struct slice id, int64_t now_ms, struct err *e)
 {
     struct store_stmt q;
-    int rc = store_prepare(s, &q, "UPDATE node SET removed = ?3 WHERE environment = ?1 AND id = ?2 AND removed = 0", e);
+    int rc = store_prepare(s, &q,
+                           "UPDATE node SET removed = ?3, membership = max(membership + 1, ?3)"
+                           " WHERE environment = ?1 AND id = ?2 AND removed = 0", e);
 
     if (rc != 0)
         return rc;

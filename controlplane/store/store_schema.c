@@ -31,5 +31,9 @@ const char *const store_migrations[STORE_SCHEMA + 1] = {
     " first_seen INTEGER NOT NULL, last_seen INTEGER NOT NULL, removed INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;"
     "CREATE TABLE audit(id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, who TEXT NOT NULL, peer TEXT NOT NULL,"
     " action TEXT NOT NULL, target TEXT NOT NULL, request TEXT NOT NULL, status INTEGER NOT NULL) STRICT;",
+    /* Which membership of its name a node has: a removal begins the next one. See store_node. */
+    "ALTER TABLE node ADD COLUMN membership INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE token_use ADD COLUMN membership INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE node SET membership = removed WHERE removed <> 0;",
     NULL,
 };

@@ -188,7 +188,9 @@ static int burn(struct store *s, const struct store_join *j, struct err *e)
     if (rc == -ERR_NOTFOUND)
         return err_set(e, ERR_DENIED, "the token is used up");
     if (rc == 0)
-        rc = store_prepare(s, &q, "INSERT INTO token_use(token, key_hash, node, at) VALUES(?1, ?2, ?3, ?4)", e);
+        rc = store_prepare(s, &q,
+                           "INSERT INTO token_use(token, key_hash, node, at, membership)"
+                           " SELECT ?1, ?2, id, ?4, membership FROM node WHERE id = ?3", e);
     if (rc != 0)
         return rc;
     store_bind_text(&q, j->id);
@@ -218,18 +220,37 @@ static int know_node(struct store *s, const struct store_join *j, const char *en
     return rc;
 }
 
-/* The same key again, but its node was thrown out meanwhile: it needs a new token's use. */
-static int still_welcome(struct store *s, const char *node, struct err *e)
+/* The same key again, but its node was thrown out meanwhile, and may have come back with another use: it needs a new one. */
+static int still_welcome(struct store *s, const struct store_join *j, const char *node, struct err *e)
 {
     struct store_stmt q;
-    int rc = store_prepare(s, &q, "SELECT removed FROM node WHERE id = ?1", e);
+    int rc = store_prepare(s, &q,
+                           "SELECT node.removed <> 0 OR token_use.membership < node.membership FROM token_use, node"
+                           " WHERE token_use.token = ?1 AND token_use.key_hash = ?2 AND node.id = ?3", e);
 
     if (rc != 0)
         return rc;
+    store_bind_text(&q, j->id);
+    store_bind_blob(&q, j->key_hash, sizeof(j->key_hash));
     store_bind_text(&q, slice_of(node));
     rc = store_step(s, &q, e);
     if (rc == 1 && store_col_int(&q, 0) != 0)
         rc = err_set(e, ERR_DENIED, "the node was removed");
+    store_finish(&q);
+    return rc < 0 ? rc : 0;
+}
+
+static int read_membership(struct store *s, struct store_joined *out, struct err *e)
+{
+    struct store_stmt q;
+    int rc = store_prepare(s, &q, "SELECT membership FROM node WHERE id = ?1", e);
+
+    if (rc != 0)
+        return rc;
+    store_bind_text(&q, slice_of(out->node_id));
+    rc = store_step(s, &q, e);
+    if (rc == 1)
+        out->membership = (uint64_t)store_col_int(&q, 0);
     store_finish(&q);
     return rc < 0 ? rc : 0;
 }
@@ -301,17 +322,19 @@ int store_token_join(struct store *s, const struct store_join *j, struct store_j
     if (rc == 0)
         rc = used_before(s, j, out, e);
     if (rc == 1) {
-        rc = still_welcome(s, out->node_id, e);
+        rc = still_welcome(s, j, out->node_id, e);
     } else if (rc == 0) {
         rc = node_is_free(s, j, out->environment, e);
         if (rc == 0)
-            rc = burn(s, j, e);
-        if (rc == 0)
             rc = know_node(s, j, out->environment, e);
+        if (rc == 0)
+            rc = burn(s, j, e);
         if (rc == 0) {
             memcpy(out->node_id, j->node_id.p, j->node_id.n);
             out->node_id[j->node_id.n] = '\0';
         }
     }
+    if (rc == 0)
+        rc = read_membership(s, out, e);
     return store_end(s, rc, e);
 }

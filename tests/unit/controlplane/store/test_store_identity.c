@@ -103,6 +103,82 @@ START_TEST(a_name_stays_in_its_environment)
 }
 END_TEST
 
+static int membership_of(void *arg, const struct store_node *n)
+{
+    *(uint64_t *)arg = slice_is(n->id, "a") ? n->membership : *(uint64_t *)arg;
+    return 0;
+}
+
+static uint64_t membership(void)
+{
+    uint64_t out = 99;
+
+    ck_assert_int_eq(store_nodes(s, membership_of, &out, &e), 0);
+    return out;
+}
+
+START_TEST(a_removal_begins_a_membership)
+{
+    struct store_node seen = {.id = LIT("a"), .environment = LIT("dev"), .last_seen_ms = 70};
+    struct store_joined got;
+
+    add("t1", STORE_TOKEN_JOIN, 2, 0);
+    add("t2", STORE_TOKEN_JOIN, 9, 0);
+    ck_assert_int_eq(join("t1", "secret", 1, "a", 20, &got), 0);
+    ck_assert_uint_eq(got.membership, 0);
+    ck_assert_int_eq(join("t2", "secret", 9, "a", 20, &got), 0); /* twice without a removal: the same one */
+    ck_assert_uint_eq(got.membership, 0);
+    ck_assert_int_eq(store_node_remove(s, LIT("dev"), LIT("a"), 30, &e), 0);
+    ck_assert_uint_eq(membership(), 30);
+    ck_assert_int_eq(join("t2", "secret", 2, "a", 40, &got), 0);
+    ck_assert_uint_eq(got.membership, 30);
+    ck_assert_int_eq(join("t2", "secret", 2, "a", 40, &got), 0);
+    ck_assert(got.again);
+    ck_assert_uint_eq(got.membership, 30);
+    /* The keys of before do not come back behind the new one by the uses that they had. */
+    ck_assert_int_eq(join("t1", "secret", 1, "a", 50, &got), -ERR_DENIED);
+    ck_assert_int_eq(join("t2", "secret", 9, "a", 50, &got), -ERR_DENIED);
+    ck_assert_int_eq(store_nodes_seen(s, &seen, 1, &e), 0);
+    ck_assert_uint_eq(membership(), 30);
+    /* A clock that was set back does not bring an old membership back. */
+    ck_assert_int_eq(store_node_remove(s, LIT("dev"), LIT("a"), 10, &e), 0);
+    ck_assert_uint_eq(membership(), 31);
+    store_close(s);
+    ck_assert_int_eq(store_open(path, &s, &e), 0);
+    ck_assert_int_eq(join("t2", "secret", 3, "a", 80, &got), 0);
+    ck_assert_uint_eq(got.membership, 31);
+}
+END_TEST
+
+START_TEST(memberships_of_an_older_store)
+{
+    struct store_joined got;
+
+    store_close(s);
+    (void)unlink(path);
+    {
+        sqlite3 *db;
+
+        ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+        ck_assert_int_eq(sqlite3_exec(db, store_migrations[0], NULL, NULL, NULL), SQLITE_OK);
+        ck_assert_int_eq(sqlite3_exec(db,
+                                      "PRAGMA application_id=1397506885; PRAGMA user_version=1;"
+                                      "INSERT INTO meta VALUES('cluster_id', 'c'), ('epoch', '1');"
+                                      "INSERT INTO token VALUES('t0', zeroblob(32), 2, 0, 'dev', '', '', 0, 0, 0, 0, 0);"
+                                      "INSERT INTO node VALUES('a', 'dev', '', 0, 1, 1, 500), ('b', 'dev', '', 0, 1, 1, 0)",
+                                      NULL, NULL, NULL), SQLITE_OK);
+        (void)sqlite3_close(db);
+    }
+    ck_assert_msg(store_open(path, &s, &e) == 0, "%s", e.text);
+    ck_assert_uint_eq(membership(), 500);
+    add("t1", STORE_TOKEN_JOIN, 2, 0);
+    ck_assert_int_eq(join("t1", "secret", 1, "a", 600, &got), 0); /* what it had before was of membership 0 */
+    ck_assert_uint_eq(got.membership, 500);
+    ck_assert_int_eq(join("t1", "secret", 2, "b", 600, &got), 0); /* this one was never away: its certificates go on */
+    ck_assert_uint_eq(got.membership, 0);
+}
+END_TEST
+
 START_TEST(revoking)
 {
     struct store_joined got;
@@ -188,6 +264,8 @@ Suite *test_store_identity_suite(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, joining);
     tcase_add_test(t, a_name_stays_in_its_environment);
+    tcase_add_test(t, a_removal_begins_a_membership);
+    tcase_add_test(t, memberships_of_an_older_store);
     tcase_add_test(t, revoking);
     tcase_add_test(t, touching);
     tcase_add_test(t, nodes);
