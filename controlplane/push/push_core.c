@@ -268,6 +268,14 @@ void push_core_forget(struct push_core *c, const char *node_id, struct push_now 
                 forget_node(c, n);
         }
     }
+    /* Streams that were let in before and have not said Hello. */
+    for (struct list *l = c->all_connections.next; l != &c->all_connections;) {
+        struct push_connection *conn = CONTAINER_OF(l, struct push_connection, link);
+
+        l = l->next;
+        if (strcmp(conn->name, node_id) == 0)
+            push_close(c, conn, PUSH_CLOSE_DENIED, "this node was removed");
+    }
     push_core_end(c);
 }
 

@@ -81,16 +81,22 @@ static void status(uint64_t connection)
     step(&(struct push_event){.type = PUSH_EVENT_STATUS, .connection = connection, .u.status = &s});
 }
 
-static void join(uint64_t connection, const char *name)
+static void open_stream(uint64_t connection, const char *name)
 {
     struct push_event opened = {.type = PUSH_EVENT_OPENED, .connection = connection};
-    struct protocol_hello h = {.cluster_id = "c", .environment = "dev", .schema_min = 1, .schema_max = 1, .workers = 1};
 
     opened.u.opened.cluster = "c";
     opened.u.opened.environment = "dev";
     opened.u.opened.node = name;
     opened.u.opened.address = "-";
     step(&opened);
+}
+
+static void join(uint64_t connection, const char *name)
+{
+    struct protocol_hello h = {.cluster_id = "c", .environment = "dev", .schema_min = 1, .schema_max = 1, .workers = 1};
+
+    open_stream(connection, name);
     snprintf(h.node_id, sizeof(h.node_id), "%s", name);
     step(&(struct push_event){.type = PUSH_EVENT_HELLO, .connection = connection, .u.hello = &h});
 }
@@ -196,7 +202,11 @@ START_TEST(forgotten)
     publish(1);
     answer(2, PROTOCOL_BUILT);
     ck_assert_ptr_null(done(PUSH_DO_ACTIVATE, 2));
+    open_stream(4, "a"); /* it could say Hello after the removal */
+    open_stream(5, "c");
     push_core_forget(core, "a", now(), &actions);
+    ck_assert_int_eq(done(PUSH_DO_CLOSE, 4)->status, PUSH_CLOSE_DENIED);
+    ck_assert_ptr_null(done(PUSH_DO_CLOSE, 5));
     ck_assert_int_eq(done(PUSH_DO_CLOSE, 1)->status, PUSH_CLOSE_DENIED);
     ck_assert(!push_core_node(core, "dev", "a", &v));
     ck_assert(push_core_node(core, "dev", "b", &v));
