@@ -23,13 +23,20 @@ struct control {
     struct backstage *backstage;
     struct admin *admin;
     struct push_server *push;
-    struct map removed;            /* ids of nodes that were thrown out; the value is the key's own memory */
+    struct map removed;            /* id -> struct removed_node: names of nodes that were ever thrown out */
     struct vec seen;               /* struct seen_node: not written yet */
     struct event *stop_timer, *seen_timer, *renew_timer;
     char checker[4096], admin_address[64], push_address[64], instance[129];
     uint64_t stop_deadline;
     bool stopping;
     int status;
+};
+
+/* In store_node's words. The first membership that is served, once it is back. */
+struct removed_node {
+    uint64_t membership;
+    bool is_back;
+    char id[129];
 };
 
 struct seen_node {
@@ -39,9 +46,9 @@ struct seen_node {
 
 /* control_push.c: what push asks of the store. */
 struct push_callbacks control_push_callbacks(void);
-/* A node in removed comes back only by a new token. */
+/* A node that was removed comes back only by a new token, and only for certificates that it was given since. */
 void control_node_removed(void *arg, const char *node_id);
-MUST_USE int control_remember_removed(struct control *c, struct slice node_id);
+MUST_USE int control_remember_removed(struct control *c, const struct removed_node *node);
 /* Hands what was seen of nodes to backstage. */
 void control_flush_seen(struct control *c);
 /* The reason that the store keeps of a failed head, and back. */

@@ -21,7 +21,7 @@ struct load_job {
     struct backstage_job job;
     struct control *control;
     struct vec heads;               /* struct committer_head */
-    struct vec removed;             /* char *, ids */
+    struct vec removed;             /* struct removed_node */
     struct vec known;               /* struct known_node: the others */
     struct diag_list diags;
     struct err error;
@@ -37,20 +37,22 @@ static int keep_node(void *arg, const struct store_node *n)
 {
     struct load_job *x = arg;
     struct known_node *known;
-    char *id;
+    struct removed_node *removed;
 
+    if (n->removed_ms != 0 || n->membership != 0) {
+        removed = vec_push(&x->removed, NULL);
+        if (removed == NULL)
+            return -ERR_NOMEM;
+        (void)snprintf(removed->id, sizeof(removed->id), "%.*s", SLICE_FMT(n->id));
+        removed->membership = n->membership;
+        removed->is_back = n->removed_ms == 0;
+    }
     if (n->removed_ms == 0) {
         known = vec_push(&x->known, NULL);
         if (known == NULL)
             return -ERR_NOMEM;
         (void)snprintf(known->environment, sizeof(known->environment), "%.*s", SLICE_FMT(n->environment));
         known->last_seen_ms = n->last_seen_ms;
-        return 0;
-    }
-    id = strndup(n->id.p, n->id.n);
-    if (id == NULL || vec_push(&x->removed, &id) == NULL) {
-        free(id);
-        return -ERR_NOMEM;
     }
     return 0;
 }
@@ -68,8 +70,6 @@ static void load_free(struct load_job *x)
 {
     for (size_t i = 0; i < x->heads.n; i++)
         committer_head_fini(&VEC_AT(&x->heads, struct committer_head, i));
-    for (size_t i = 0; i < x->removed.n; i++)
-        free(VEC_AT(&x->removed, char *, i));
     vec_fini(&x->heads);
     vec_fini(&x->removed);
     vec_fini(&x->known);
@@ -138,7 +138,7 @@ static int serve(struct control *c, struct load_job *x, struct err *e)
     int rc = start_push(c, e);
 
     for (size_t i = 0; rc == 0 && i < x->removed.n; i++)
-        rc = control_remember_removed(c, slice_of(VEC_AT(&x->removed, char *, i)));
+        rc = control_remember_removed(c, &VEC_AT(&x->removed, struct removed_node, i));
     for (size_t i = 0; rc == 0 && i < x->heads.n; i++)
         rc = load_head(c, x, &VEC_AT(&x->heads, struct committer_head, i), e);
     return rc;
@@ -240,7 +240,7 @@ int control_load(struct control *c)
         return -ERR_NOMEM;
     x->control = c;
     vec_init(&x->heads, sizeof(struct committer_head));
-    vec_init(&x->removed, sizeof(char *));
+    vec_init(&x->removed, sizeof(struct removed_node));
     vec_init(&x->known, sizeof(struct known_node));
     diag_init(&x->diags);
     x->job.run = load_run;

@@ -54,6 +54,16 @@ static void enroll_run(struct backstage_job *job, struct store *s)
         return;
     (void)snprintf(x->answer.environment, sizeof(x->answer.environment), "%s", got.environment);
     (void)snprintf(x->answer.node_id, sizeof(x->answer.node_id), "%s", got.node_id);
+    x->answer.membership = got.membership;
+}
+
+/* From here on its certificates count, but none of an earlier membership. */
+static int welcome(struct control *c, const struct push_enroll_answer *answer)
+{
+    struct removed_node node = {.membership = answer->membership, .is_back = true};
+
+    (void)snprintf(node.id, sizeof(node.id), "%s", answer->node_id);
+    return node.membership == 0 ? 0 : control_remember_removed(c, &node);
 }
 
 static void enroll_done(struct backstage_job *job)
@@ -61,8 +71,9 @@ static void enroll_done(struct backstage_job *job)
     struct enroll_job *x = CONTAINER_OF(job, struct enroll_job, job);
     struct control *c = x->control;
 
+    if (x->answer.rc == 0)
+        x->answer.rc = welcome(c, &x->answer) == 0 ? 0 : err_set(&x->error, ERR_NOMEM, "out of memory");
     if (x->answer.rc == 0) {
-        free(map_del(&c->removed, slice_of(x->answer.node_id)));
         LOG_INFO("node joins", LOG_STR("node", x->answer.node_id), LOG_STR("environment", x->answer.environment),
                  LOG_STR("token", x->ask.token_id), LOG_STR("address", x->ask.address));
     } else {
@@ -278,33 +289,44 @@ void control_flush_seen(struct control *c)
     vec_init(&c->seen, sizeof(struct seen_node));
 }
 
-static bool on_node_allowed(void *arg, const char *environment, const char *node_id)
+static bool on_node_allowed(void *arg, const char *environment, const char *node_id, uint64_t membership)
 {
     struct control *c = arg;
+    const struct removed_node *node = map_get(&c->removed, slice_of(node_id));
 
     (void)environment;
-    return map_get(&c->removed, slice_of(node_id)) == NULL;
+    return node == NULL || (node->is_back && membership >= node->membership);
 }
 
-int control_remember_removed(struct control *c, struct slice node_id)
+int control_remember_removed(struct control *c, const struct removed_node *node)
 {
-    char *copy = strndup(node_id.p, node_id.n);
+    struct removed_node *known = map_get(&c->removed, slice_of(node->id));
     void *old = NULL;
 
-    if (copy == NULL || map_put(&c->removed, slice_from(copy, node_id.n), copy, &old) != 0) {
-        free(copy);
+    if (known != NULL) {
+        *known = *node;
+        return 0;
+    }
+    known = malloc(sizeof(*known));
+    if (known == NULL)
+        return -ERR_NOMEM;
+    *known = *node;
+    if (map_put(&c->removed, slice_of(known->id), known, &old) != 0) {
+        free(known);
         return -ERR_NOMEM;
     }
-    /* A replaced entry may keep the older key: keep that one's memory and drop nothing that is in use. */
     MUST(old == NULL);
     return 0;
 }
 
+/* What membership comes next is told when the node joins again. */
 void control_node_removed(void *arg, const char *node_id)
 {
     struct control *c = arg;
+    struct removed_node node = {.is_back = false};
 
-    if (map_get(&c->removed, slice_of(node_id)) == NULL && control_remember_removed(c, slice_of(node_id)) != 0)
+    (void)snprintf(node.id, sizeof(node.id), "%s", node_id);
+    if (control_remember_removed(c, &node) != 0)
         LOG_ERROR("no memory to refuse a removed node until the next start", LOG_STR("node", node_id));
 }
 

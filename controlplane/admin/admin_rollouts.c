@@ -267,7 +267,7 @@ int admin_finish_nodes(struct admin_call *call, struct err *e)
     return admin_end_good(call, &w, e);
 }
 
-/* Forgets a node and refuses its certificate from now on: it must join again. */
+/* Forgets a node and refuses the certificates that it was given so far, for good: it must join again. */
 int admin_run_node_delete(struct admin_call *call, struct store *s, struct err *e)
 {
     int rc = store_node_remove(s, call->args[0], call->args[1], clock_wall_ms(), e);

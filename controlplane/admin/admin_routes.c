@@ -57,7 +57,7 @@ const struct admin_route admin_routes[] = {
      .finish = admin_finish_nodes, .id = "listNodes", .response = "NodeList", .summary = "All nodes, connected or not."},
     {.method = HTTP_METHOD_DELETE, .path = "/v1/nodes/{environment}/{id}", .role = STORE_ROLE_ADMIN, .audited = true,
      .run = admin_run_node_delete, .finish = admin_finish_node_delete, .id = "removeNode",
-     .summary = "Forgets a node, cuts its stream, and refuses its certificate until it joins again."},
+     .summary = "Forgets a node, cuts its stream, and refuses every certificate that it was given so far: it must join again."},
     {.method = HTTP_METHOD_POST, .path = "/v1/tokens", .role = STORE_ROLE_ADMIN, .audited = true, .body_max = SMALL,
      .run = admin_run_token_create, .finish = admin_finish_token_create, .id = "createToken", .request = "TokenRequest",
      .response = "CreatedToken", .summary = "Makes a token. It is shown this once; only its hash is kept."},

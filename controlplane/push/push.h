@@ -105,6 +105,7 @@ struct push_enroll_ask {
 struct push_enroll_answer {
     int rc;                                 /* 0; -ERR_DENIED (unknown, used up, expired), -ERR_EXISTS (name taken), others: try later */
     char environment[PROTOCOL_ENVIRONMENT], node_id[PROTOCOL_NODE];
+    uint64_t membership;                    /* goes into the certificate, and from there into each renewed one */
 };
 
 struct push_callbacks {
@@ -117,8 +118,9 @@ struct push_callbacks {
     void (*node_seen)(void *arg, const struct push_node_view *node);
     /* May be NULL. A certificate was signed for the node (enrolled or renewed). */
     void (*issued)(void *arg, const char *environment, const char *node_id, const char *serial, int64_t not_after);
-    /* May be NULL: false refuses a node at Hello and at Renew (deny-list). */
-    bool (*node_allowed)(void *arg, const char *environment, const char *node_id);
+    /* May be NULL: false refuses a node at Sync, FetchChunks and Renew. membership: that of the certificate shown; 0 also for
+     * one that carries none. */
+    bool (*node_allowed)(void *arg, const char *environment, const char *node_id, uint64_t membership);
 };
 
 struct push_options {

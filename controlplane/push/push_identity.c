@@ -53,7 +53,7 @@ static bool is_name(const char *s)
 
 /* Signs and answers. */
 static void issue(struct push_server *ps, struct grpc_call *call, const struct push_enroll *r, const char *environment,
-                  const char *node)
+                  const char *node, uint64_t membership)
 {
     int64_t life = ps->o.cert_life_s == 0 ? CERT_LIFE_S : ps->o.cert_life_s;
     struct push_identity id = {.node_id = node, .environment = environment, .cluster_id = ps->cluster_id,
@@ -69,7 +69,7 @@ static void issue(struct push_server *ps, struct grpc_call *call, const struct p
     buf_init(&der, 0);
     buf_init(&out, 0);
     snprintf(uri, sizeof(uri), "spiffe://%s/dp/%s/%s", ps->cluster_id, environment, node);
-    rc = cert_sign_csr(ps->o.ca, slice_from(r->csr, r->n_csr), uri, 0, life, &der, &e);
+    rc = cert_sign_csr(ps->o.ca, slice_from(r->csr, r->n_csr), uri, membership, life, &der, &e);
     if (rc == 0)
         rc = cert_info_der(buf_slice(&der), &info, &e);
     if (rc == 0) {
@@ -149,7 +149,7 @@ void push_enroll_answer(struct push_server *ps, uint64_t ticket, const struct pu
         return; /* the node has hung up; with the same key it may ask again */
     if (answer->rc == 0) {
         ps->stats.enrolled++;
-        issue(ps, j->call, &j->request, answer->environment, answer->node_id);
+        issue(ps, j->call, &j->request, answer->environment, answer->node_id, answer->membership);
     } else if (answer->rc == -ERR_DENIED) {
         /* Which of unknown, expired and used up it was is for our log, not for who tries. */
         LOG_WARN("enrolment refused", LOG_STR("address", grpc_call_peer(j->call)->address), LOG_STR("reason", "join token"));
@@ -248,7 +248,7 @@ static void renew_message(struct grpc_call *call, struct slice bytes)
         grpc_call_finish(call, GRPC_INVALID_ARGUMENT, e.text);
     } else {
         ps->stats.renewed++;
-        issue(ps, call, r, who.environment, who.node);
+        issue(ps, call, r, who.environment, who.node, grpc_call_peer(call)->mark);
     }
     free(r);
 }

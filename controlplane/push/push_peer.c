@@ -39,7 +39,8 @@ const char *push_refusal_of(const struct push_server *ps, const struct grpc_peer
         return "the certificate is not a node's of this cluster";
     if (peer->not_after != 0 && clock_wall_ms() / 1000 >= peer->not_after)
         return "the certificate has expired";
-    if (ps->o.callbacks.node_allowed != NULL && !ps->o.callbacks.node_allowed(ps->o.arg, who->environment, who->node))
+    if (ps->o.callbacks.node_allowed != NULL &&
+        !ps->o.callbacks.node_allowed(ps->o.arg, who->environment, who->node, peer->mark))
         return "this node is not allowed any more";
     return NULL;
 }

@@ -86,11 +86,52 @@ def test_a_node_is_thrown_out(cp):
         cp.process.stop()
         cp.start()
     node.enrolled = node.enroll(cp.join_token("dev"))         # a new token brings it back
-    node.inbox.queue.clear()
-    node.sequence = 0
+    welcome(node)
+
+
+def all_refused(node):
+    """Sync, FetchChunks and Renew."""
+    with node:
+        assert refused(lambda: node.receive("welcome")) == grpc.StatusCode.PERMISSION_DENIED
+        some = push.Version(epoch=1, revision=1, root=bytes(32))
+        assert refused(lambda: node.fetch(some, [bytes(32)])) == grpc.StatusCode.PERMISSION_DENIED
+    assert refused(node.renew) == grpc.StatusCode.PERMISSION_DENIED
+
+
+def welcome(node):
     with node:
         node.hello()
         node.receive("welcome")
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_a_name_that_comes_back_does_not_bring_its_old_certificates(cp, environment):
+    cp.apply(SHOP)
+    old = wire.FakeNode(cp, "dev", "a")
+    welcome(old)
+    renewed = old.renew()
+    first = old.enrolled
+    for old.enrolled in (renewed, first):                     # a renewal ends nothing
+        welcome(old)
+    assert cp.api("DELETE", "/v1/nodes/dev/a")[0] == 204
+    new = wire.FakeNode(cp, environment, "a")
+    assert new.enrolled.environment == environment and new.enrolled.node_id == "a"
+    for _ in range(2):                                        # also after a restart
+        for old.enrolled in (first, renewed):
+            all_refused(old)
+        joined = new.enrolled
+        welcome(new)
+        new.enrolled = new.renew()
+        for new.enrolled in (joined, new.enrolled):
+            welcome(new)
+        cp.process.stop()
+        cp.start()
+    assert cp.api("DELETE", f"/v1/nodes/{environment}/a")[0] == 204
+    all_refused(new)
+    newest = wire.FakeNode(cp, "dev", "a")
+    welcome(newest)
+    all_refused(new)
+    all_refused(old)
 
 
 def test_a_failed_head_stays_failed_over_a_restart(cp):

@@ -263,7 +263,7 @@ class FakeNode:
         self.cp, self.name, self.environment = cp, name, environment
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.enrolled = self.enroll(cp.join_token(environment))
-        self.inbox, self.outbox, self.leaves, self.sequence = queue.Queue(), queue.Queue(), {}, 0
+        self.leaves = {}
 
     def csr(self, key=None):
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "whatever it says")])
@@ -282,11 +282,20 @@ class FakeNode:
                                        push.EnrollResponse.FromString)
             return call(push.EnrollRequest(join_token=token, csr_der=self.csr(), node_id=name or self.name), timeout=PATIENCE)
 
+    def renew(self):
+        """Over the certificate that it has; the new one in the answer."""
+        with self.channel() as channel:
+            call = channel.unary_unary("/sluice.push.v1.IdentityService/Renew", push.RenewRequest.SerializeToString,
+                                       push.EnrollResponse.FromString)
+            return call(push.RenewRequest(csr_der=self.csr()), timeout=PATIENCE)
+
     def channel(self):
         chain = b"".join(pem(x509.load_der_x509_certificate(c)) for c in self.enrolled.chain_der)
         return grpc.secure_channel(self.target(), grpc.ssl_channel_credentials(self.roots(), pem(self.key), chain))
 
     def __enter__(self):
+        # Of their own for each stream: the one before may still wait for a message to send.
+        self.inbox, self.outbox, self.sequence = queue.Queue(), queue.Queue(), 0
         self.connection = self.channel()
         sync = self.connection.stream_stream("/sluice.push.v1.ConfigService/Sync", push.DpMessage.SerializeToString, push.CpMessage.FromString)
         self.stream = sync(iter(self.outbox.get, None))
