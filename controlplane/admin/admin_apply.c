@@ -192,18 +192,29 @@ static int refuse(struct admin_call *call, const struct commit_result *r, struct
     return rc != 0 ? err_set(e, ERR_NOMEM, "diagnostics") : -ERR_INVALID;
 }
 
-static int take_bundles(struct admin_call *call, struct commit_result *r, struct err *e)
+static void drop_prepared(struct admin_call *call)
 {
-    for (size_t i = 0; i < r->environments.n; i++) {
-        struct commit_environment *ce = &VEC_AT(&r->environments, struct commit_environment, i);
+    for (size_t i = 0; i < call->publish.n; i++)
+        bundle_unref(VEC_AT(&call->publish, struct bundle *, i));
+    vec_clear(&call->publish);
+    buf_clear(&call->out);
+}
 
-        if (ce->bundle == NULL)
-            continue;
-        if (vec_push(&call->publish, &ce->bundle) == NULL)
+/* What is published and answered, made before the commit: a revision that is committed is never answered as one that failed,
+ * and never waits for the next start. */
+static int prepare(void *arg, const struct commit_result *r, struct err *e)
+{
+    struct admin_call *call = arg;
+
+    for (size_t i = 0; i < r->environments.n; i++) {
+        struct bundle *b = VEC_AT(&r->environments, struct commit_environment, i).bundle;
+
+        if (b != NULL && vec_push(&call->publish, &b) == NULL)
             return err_set(e, ERR_NOMEM, "bundles");
-        ce->bundle = NULL;
+        if (b != NULL)
+            (void)bundle_ref(b);
     }
-    return 0;
+    return put_result(call, r, false) == 0 ? 0 : err_set(e, ERR_NOMEM, "answer");
 }
 
 typedef int (*commit_fn)(struct committer *c, struct store *s, const struct commit_request *q, struct commit_result *r,
@@ -232,16 +243,19 @@ static int commit(struct admin_call *call, struct store *s, struct commit_reques
 
     q->who = slice_of(call->who);
     q->audit = &audit;
+    q->prepare = prepare;
+    q->prepare_arg = call;
     commit_result_init(&r);
     rc = fn(call->admin->o.committer, s, q, &r, arg, e);
     if (rc == 0) {
         /* A dry run and one that changes nothing are not worth a row. */
         call->audit_written = true;
-        rc = take_bundles(call, &r, e);
-        if (rc == 0 && put_result(call, &r, q->dry_run) != 0)
+        if ((q->dry_run || !r.changed) && put_result(call, &r, q->dry_run) != 0)
             rc = err_set(e, ERR_NOMEM, "answer");
-    } else if (rc == -ERR_INVALID) {
-        rc = refuse(call, &r, e);
+    } else {
+        drop_prepared(call);
+        if (rc == -ERR_INVALID)
+            rc = refuse(call, &r, e);
     }
     call->revision = rc == 0 && r.changed && !q->dry_run ? r.revision : 0;
     commit_result_fini(&r);

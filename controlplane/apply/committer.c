@@ -220,6 +220,9 @@ static int write_revision(struct committer *c, struct store *s, const struct com
         rc = err_set(e, ERR_NOMEM, "summary");
     if (rc == 0)
         rc = learn(c, r, e);
+    r->revision = c->revision + 1;
+    if (rc == 0 && q->prepare != NULL)
+        rc = q->prepare(q->prepare_arg, r, e);
     if (rc == 0) {
         sc.summary = buf_slice(&summary);
         sc.changes = documents.p;
@@ -229,8 +232,10 @@ static int write_revision(struct committer *c, struct store *s, const struct com
         rc = store_commit(s, &sc, &revision, e);
     }
     if (rc == 0) {
+        MUST(revision == r->revision);
         adopt(c, r, revision);
-        r->revision = revision;
+    } else {
+        r->revision = c->revision;
     }
     buf_fini(&summary);
     vec_fini(&roots);

@@ -47,6 +47,7 @@ void committer_head_fini(struct committer_head *h);
 
 /* ---- changes ---- */
 
+struct commit_result;
 struct commit_request {
     const struct apply_file *files;
     size_t n_files;
@@ -58,6 +59,10 @@ struct commit_request {
     bool no_check;                /* a dry run that need not ask the check child */
     struct slice who, action, message;
     struct store_audit *audit;    /* written with the revision; may be NULL */
+    /* May be NULL. Called last before the commit, with r as it will be: what it refuses is not committed, and behind the commit
+     * nothing fails any more. Not called where nothing is committed. */
+    int (*prepare)(void *arg, const struct commit_result *r, struct err *e);
+    void *prepare_arg;
 };
 
 struct commit_environment {

@@ -188,6 +188,57 @@ START_TEST(an_environment_without_stages_is_empty)
 }
 END_TEST
 
+struct preparing {
+    uint64_t revision;      /* seen in the result */
+    size_t bundles;
+    unsigned calls;
+    bool refuse;
+};
+
+static int on_prepare(void *arg, const struct commit_result *r, struct err *why)
+{
+    struct preparing *p = arg;
+    uint64_t newest = 99;
+
+    p->calls++;
+    p->revision = r->revision;
+    p->bundles = 0;
+    for (size_t i = 0; i < r->environments.n; i++)
+        p->bundles += VEC_AT(&r->environments, struct commit_environment, i).bundle != NULL;
+    ck_assert_int_eq(store_revision_newest(store, &newest, why), 0);
+    ck_assert_uint_eq(newest + 1, r->revision); /* not committed yet */
+    return p->refuse ? err_set(why, ERR_NOMEM, "no room for the answer") : 0;
+}
+
+START_TEST(what_cannot_be_answered_is_not_committed)
+{
+    struct apply_file f = {LIT("f.yaml"), LIT(API("a") STAGE("dev") STAGE("prod")), 1};
+    struct preparing p = {.refuse = true};
+    struct commit_request q = {.files = &f, .n_files = 1, .who = LIT("ann"), .action = LIT("apply"),
+                               .prepare = on_prepare, .prepare_arg = &p};
+    struct commit_result r;
+    uint64_t newest = 99;
+
+    commit_result_init(&r);
+    ck_assert_int_eq(committer_apply(committer, store, &q, &r, &e), -ERR_NOMEM);
+    ck_assert_uint_eq(r.revision, 0);
+    commit_result_fini(&r);
+    ck_assert_uint_eq(p.revision, 1);
+    ck_assert_uint_eq(p.bundles, 2);
+    ck_assert_uint_eq(committer_revision(committer), 0);
+    ck_assert_int_eq(store_revision_newest(store, &newest, &e), 0);
+    ck_assert_uint_eq(newest, 0);
+    p.refuse = false;
+    for (int i = 0; i < 2; i++) { /* the second time nothing changes */
+        commit_result_init(&r);
+        ck_assert_int_eq(committer_apply(committer, store, &q, &r, &e), 0);
+        ck_assert_uint_eq(r.revision, 1);
+        commit_result_fini(&r);
+    }
+    ck_assert_uint_eq(p.calls, 2);
+}
+END_TEST
+
 START_TEST(restoring)
 {
     struct commit_request q = {.who = LIT("ann"), .action = LIT("restore")};
@@ -235,6 +286,7 @@ Suite *test_committer_suite(void)
     tcase_add_test(t, heads_after_a_start);
     tcase_add_test(t, a_new_compiler_makes_a_revision);
     tcase_add_test(t, an_environment_without_stages_is_empty);
+    tcase_add_test(t, what_cannot_be_answered_is_not_committed);
     tcase_add_test(t, restoring);
     tcase_add_test(t, a_refused_bundle_leaves_no_trace);
     suite_add_tcase(suite, t);
