@@ -89,6 +89,7 @@ static int put_connections(struct node *n, struct buf *out)
             {"sluice_connections_refused_total", "counter", s.refused},
             {"sluice_connections_aborted_total", "counter", s.aborted},
             {"sluice_connections_timeout_total", "counter", s.timeouts},
+            {"sluice_connections_pinned_closed_total", "counter", s.pinned_closed},
             {"sluice_accept_starved_total", "counter", s.starved},
             {"sluice_requests_malformed_total", "counter", s.heads_refused},
             {"sluice_upstream_connections_open", "gauge", u.open},

@@ -240,6 +240,23 @@ void connection_drain(struct connection_env *env)
     connection_turn(env);
 }
 
+uint32_t connection_unpin(struct connection_env *env, uint64_t number, uint64_t begin_ns)
+{
+    uint32_t count = 0;
+
+    for (struct list *n = env->all.next; n != &env->all; n = n->next) {
+        struct h1c *c = CONTAINER_OF(n, struct h1c, all);
+
+        if (c->state == H1C_DOOMED || c->ex == NULL || c->ex->generation == NULL || c->ex->generation->number > number ||
+            c->ex->begin_ns >= begin_ns)
+            continue;
+        h1c_doom(c);
+        STAT_ADD(env->stats.pinned_closed);
+        count++;
+    }
+    return count;
+}
+
 void connection_close_all(struct connection_env *env)
 {
     for (struct list *n = env->all.next; n != &env->all; n = n->next)

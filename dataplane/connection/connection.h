@@ -25,7 +25,7 @@ struct connection_limits {
 
 /* Plain counters of one worker; the main thread reads them (relaxed). */
 struct connection_stats {
-    uint64_t accepted, closed, refused, heads_refused, timeouts, aborted, starved;
+    uint64_t accepted, closed, refused, heads_refused, timeouts, aborted, starved, pinned_closed;
 };
 
 struct connection_env {
@@ -53,5 +53,7 @@ void connection_accept(struct connection_env *env, int fd, const struct sock_add
 void connection_turn(struct connection_env *env);
 /* From now on: no keep-alive. Closes what is idle. */
 void connection_drain(struct connection_env *env);
+/* Cuts those whose exchange began before begin_ns with a generation up to number. Returns how many. Not from a connection's callback. */
+uint32_t connection_unpin(struct connection_env *env, uint64_t number, uint64_t begin_ns);
 /* Cuts all. */
 void connection_close_all(struct connection_env *env);

@@ -95,6 +95,10 @@ static void on_mail_cb(struct mail *m, void *arg)
     case WORKER_MAIL_STOP:
         w->stop = true;
         break;
+    case WORKER_MAIL_UNPIN:
+        w->unpin.closed = connection_unpin(&w->connections, w->unpin.number, w->unpin.begin_ns);
+        workers_tell(w->group, &w->unpin.done);
+        break;
     default:
         MUST(false);
     }
@@ -222,6 +226,8 @@ int worker_init(struct worker *w, struct workers *group, unsigned index, int fd,
     w->drain_mail.kind = WORKER_MAIL_DRAIN;
     w->stop_mail.kind = WORKER_MAIL_STOP;
     w->drained_mail.kind = WORKER_MAIL_DRAINED;
+    w->unpin.to.kind = WORKER_MAIL_UNPIN;
+    w->unpin.done.kind = WORKER_MAIL_UNPINNED;
     rc = make_loop(w, e);
     if (rc != 0) {
         (void)close(fd);

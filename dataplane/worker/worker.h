@@ -18,6 +18,7 @@ struct workers_options {
     struct sock_addr listen;        /* port 0: one is chosen; workers_address tells */
     unsigned count;                 /* 0: one a core */
     uint64_t buffer_bytes_max;      /* of one worker's buffers; 0: the default */
+    uint64_t pin_ms;                /* workers_unpin leaves an exchange alone for so long; 0: the default, 10 minutes */
     struct connection_limits limits;
     /* Main thread: all workers have let their last connection go after workers_drain. */
     void (*drained)(void *arg);
@@ -44,5 +45,11 @@ void workers_connection_stats(const struct workers *w, struct connection_stats *
 void workers_upstream_stats(const struct workers *w, struct upstream_stats *out);
 /* The shards, as many as *n. */
 struct telemetry_shard *const *workers_shards(const struct workers *w, size_t *n);
+/* The most snapshots that are live at once: the newest, and older ones that exchanges still run on. */
+#define WORKERS_LIVE_MAX 4u
 /* Snapshots that a worker still holds. */
 uint32_t workers_live_snapshots(const struct workers *w);
+/* Whether one more may be published. If not, why says which ones exchanges hold and since when. */
+bool workers_room(const struct workers *w, char *why, size_t why_size);
+/* Ends the exchanges that run on the oldest snapshot for longer than pin_ms, unless it is the newest. Cheap while it still does. */
+void workers_unpin(struct workers *w);

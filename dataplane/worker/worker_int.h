@@ -17,8 +17,10 @@ enum worker_mail_kind {
     WORKER_MAIL_RESOLVED,  /* to the worker */
     WORKER_MAIL_DRAIN,     /* to the worker */
     WORKER_MAIL_STOP,      /* to the worker */
+    WORKER_MAIL_UNPIN,     /* to the worker: end what holds an old generation for too long */
     WORKER_MAIL_TAKEN,     /* to main: the generation is served */
     WORKER_MAIL_UNUSED,    /* to main: the generation's last exchange ended */
+    WORKER_MAIL_UNPINNED,  /* to main: done */
     WORKER_MAIL_DRAINED,   /* to main */
 };
 
@@ -36,6 +38,13 @@ struct worker_generation {
     struct worker_mail to, taken, unused;
     struct worker *worker;
     struct workers_publication *publication;
+};
+
+/* One at a time: the worker's between the two mails, else main's. */
+struct worker_unpin {
+    struct worker_mail to, done;
+    uint64_t number, begin_ns;  /* generations up to number; exchanges older than begin_ns */
+    uint32_t closed;
 };
 
 struct worker_resolved {
@@ -68,6 +77,7 @@ struct worker {
     struct upstream_env upstream_env;
     struct telemetry_shard shard;
     struct worker_mail drain_mail, stop_mail, drained_mail;
+    struct worker_unpin unpin;
     uint64_t open;             /* connections, for other threads to read */
 };
 

@@ -1,14 +1,23 @@
 /* The group of workers, from the main thread. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/must.h"
 #include "base/stat.h"
 #include "worker/worker_int.h"
 
+#define PIN_MS 600000u
+
 /* One snapshot on its way to all workers. */
 struct workers_publication {
     struct snap *snap;
+    struct list live;      /* oldest first */
+    uint64_t number;       /* of its generations */
+    int64_t old_since_ms;  /* wall clock; 0: it is the newest */
     unsigned waiting;      /* workers that have not taken it */
     unsigned held;         /* workers that may still use it, and the group itself; the last one releases it */
     void (*done)(void *arg, struct snap *snap);
@@ -24,7 +33,11 @@ struct workers {
     struct mailbox *mailbox;   /* from workers to main */
     struct workers_publication *newest;
     uint64_t generation;
+    struct list all_live;
     uint32_t live;
+    unsigned unpinning;        /* workers that look for what to end */
+    uint32_t unpinned;         /* what they ended */
+    uint64_t unpin_told;       /* the generation that the log spoke of last */
 };
 
 void workers_tell(struct workers *g, struct worker_mail *m)
@@ -37,6 +50,7 @@ static void release(struct workers *g, struct workers_publication *p)
     if (p == NULL || --p->held != 0)
         return;
     snap_unref(p->snap);
+    list_remove(&p->live);
     g->live--;
     free(p);
 }
@@ -47,6 +61,16 @@ static void generation_taken(struct worker_generation *wg)
 
     if (--p->waiting == 0 && p->done != NULL)
         p->done(p->arg, p->snap);
+}
+
+static void unpin_done(struct workers *g, const struct worker_unpin *u)
+{
+    g->unpinned += u->closed;
+    if (--g->unpinning != 0 || g->unpinned == 0 || g->unpin_told == u->number)
+        return;
+    g->unpin_told = u->number;
+    LOG_WARN("requests that held an old configuration for too long are cut", LOG_U64("connections", g->unpinned),
+             LOG_U64("live", g->live));
 }
 
 static void on_mail_cb(struct mail *m, void *arg)
@@ -63,6 +87,9 @@ static void on_mail_cb(struct mail *m, void *arg)
         wg = CONTAINER_OF(mail, struct worker_generation, unused);
         release(g, wg->publication);
         free(wg);
+        break;
+    case WORKER_MAIL_UNPINNED:
+        unpin_done(g, CONTAINER_OF(mail, struct worker_unpin, done));
         break;
     case WORKER_MAIL_DRAINED:
         if (++g->drained == g->count && g->options.drained != NULL)
@@ -107,7 +134,10 @@ int workers_new(const struct workers_options *o, struct workers **out, struct er
 
     if (g == NULL)
         return err_set(e, ERR_NOMEM, "workers");
+    list_init(&g->all_live);
     g->options = *o;
+    if (g->options.pin_ms == 0)
+        g->options.pin_ms = PIN_MS;
     g->count = o->count != 0 ? o->count : (unsigned)(cores > 0 ? cores : 1);
     g->all = calloc(g->count, sizeof(*g->all));
     g->shards = calloc(g->count, sizeof(*g->shards));
@@ -158,7 +188,10 @@ void workers_publish(struct workers *w, struct snap *snap, void (*done)(void *ar
     MUST(p != NULL);
     *p = (struct workers_publication){.snap = snap, .waiting = w->count, .held = w->count + 1, .done = done, .arg = arg};
     w->live++;
-    w->generation++;
+    p->number = ++w->generation;
+    list_append(&w->all_live, &p->live);
+    if (w->newest != NULL)
+        w->newest->old_since_ms = clock_wall_ms();
     release(w, w->newest);
     w->newest = p;
     for (unsigned i = 0; i < w->count; i++)
@@ -245,6 +278,7 @@ void workers_connection_stats(const struct workers *w, struct connection_stats *
         out->timeouts += STAT_GET(s->timeouts);
         out->aborted += STAT_GET(s->aborted);
         out->starved += STAT_GET(s->starved);
+        out->pinned_closed += STAT_GET(s->pinned_closed);
         *open += STAT_GET(w->all[i].open);
     }
 }
@@ -276,4 +310,54 @@ struct telemetry_shard *const *workers_shards(const struct workers *w, size_t *n
 uint32_t workers_live_snapshots(const struct workers *w)
 {
     return w->live;
+}
+
+/* ---- how many may be live --------------------------------------------------------------------------------------------------- */
+
+static int put_old(const struct workers_publication *p, char *out, size_t size)
+{
+    time_t t = (time_t)(p->old_since_ms / 1000);
+    char since[32] = "?";
+    struct tm tm;
+
+    if (gmtime_r(&t, &tm) != NULL)
+        (void)strftime(since, sizeof(since), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    return snprintf(out, size, " revision %llu since %s;", (unsigned long long)p->snap->version.revision, since);
+}
+
+bool workers_room(const struct workers *w, char *why, size_t why_size)
+{
+    size_t at;
+
+    if (w->live < WORKERS_LIVE_MAX)
+        return true;
+    at = (size_t)snprintf(why, why_size, "%u configurations are live; older ones that requests still hold:", w->live);
+    for (struct list *n = w->all_live.next; n != &w->all_live && at < why_size; n = n->next) {
+        struct workers_publication *p = CONTAINER_OF(n, struct workers_publication, live);
+
+        if (p != w->newest)
+            at += (size_t)put_old(p, why + at, why_size - at);
+    }
+    return false;
+}
+
+void workers_unpin(struct workers *w)
+{
+    const struct workers_publication *oldest;
+    uint64_t now_ns = clock_mono_ns(), pin_ns = w->options.pin_ms * 1000000u;
+
+    if (w->unpinning != 0 || list_is_empty(&w->all_live) || now_ns < pin_ns)
+        return;
+    oldest = CONTAINER_OF(w->all_live.next, struct workers_publication, live);
+    if (oldest == w->newest)
+        return;
+    w->unpinning = w->count;
+    w->unpinned = 0;
+    for (unsigned i = 0; i < w->count; i++) {
+        struct worker_unpin *u = &w->all[i].unpin;
+
+        u->number = oldest->number;
+        u->begin_ns = now_ns - pin_ns;
+        mailbox_post(w->all[i].mailbox, &u->to.mail);
+    }
 }
