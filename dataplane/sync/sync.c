@@ -53,6 +53,13 @@ static void drop_snap(struct sync *s, struct snap *snap /* taken */)
     sync_builder_post(s->builder, job);
 }
 
+static bool has_room(void *arg, char *why, size_t why_size)
+{
+    struct sync *s = arg;
+
+    return s->cb.room == NULL || s->cb.room(s->arg, why, why_size);
+}
+
 /* ---- actions ------------------------------------------------------------------------------------------------------------------- */
 
 static void send_status(struct sync *s)
@@ -180,6 +187,10 @@ static void run_one(struct sync *s, struct sync_action *a)
         break;
     case SYNC_DO_FETCH_CANCEL:
         sync_link_fetch_cancel(s, a->job);
+        break;
+    case SYNC_DO_MAKE_ROOM:
+        if (s->cb.make_room != NULL)
+            s->cb.make_room(s->arg);
         break;
     case SYNC_DO_BUILD:
         s->building = post(s, SYNC_JOB_BUILD, a->job, a->bundle);
@@ -350,6 +361,7 @@ void sync_begin(struct sync *s)
     struct protocol_hello *h;
     struct sync_core_options o = {.limits = {CAPS_BUNDLE_MAX, CAPS_CHUNK_MAX, CAPS_ROUTES_MAX},
                                   .n_endpoints = s->n_targets, .random_below = sync_random_below,
+                                  .room = has_room, .room_arg = s,
                                   .first_delay_ms = s->from_disk == NULL ? 0 : FIRST_DELAY_MS};
 
     if (!s->disk_read || s->core != NULL)

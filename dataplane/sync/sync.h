@@ -30,6 +30,10 @@ struct sync_callbacks {
     /* Hand snap (one reference, taken over) to all workers; done(done_arg, snap) on this thread when all have it. */
     void (*publish)(void *arg, struct snap *snap, void (*done)(void *done_arg, struct snap *snap), void *done_arg);
     enum protocol_health (*health)(void *arg);
+    /* May be NULL: always. Whether one more snapshot may be published; if not, why says what is in the way. */
+    bool (*room)(void *arg, char *why, size_t why_size);
+    /* May be NULL. There is no room and something waits for it: asked again every second. */
+    void (*make_room)(void *arg);
     /* May be NULL. Fills what the owner knows: delta, live_generations, rss_bytes, uptime_s. */
     void (*fill_status)(void *arg, struct protocol_status *out);
 };

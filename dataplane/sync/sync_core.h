@@ -22,6 +22,10 @@ enum sync_state { SYNC_OFFLINE, SYNC_CONNECTING, SYNC_HELLO_SENT, SYNC_SYNCED, S
 #define SYNC_AWAY_CAP_MS 300000u     /* at most what a GoAway asks for, and at most its spread: no word keeps a node away for ever */
 #define SYNC_DENIED_CAP_MS 300000u   /* after PERMISSION_DENIED, FAILED_PRECONDITION, UNAUTHENTICATED */
 #define SYNC_STABLE_MS 60000u        /* a stream that lived so long resets the back-off */
+#define SYNC_ROOM_MS 1000u            /* between two calls for room */
+#define SYNC_DEADLINE_MS 60000u      /* of an offer that names none */
+#define SYNC_DEADLINE_CAP_MS 3600000u
+#define SYNC_DEADLINE_SPARE_MS 2000u /* at most; a refusal should be back before the deadline */
 #define SYNC_CONNECT_MS 20000u       /* connecting and welcome together */
 
 struct sync_core_options {
@@ -31,6 +35,9 @@ struct sync_core_options {
     uint32_t first_delay_ms;                 /* the first try comes within it (0: at once) */
     uint64_t (*random_below)(void *arg, uint64_t bound);
     void *random_arg;
+    /* Whether one more snapshot may be made live beside those that still are; if not, why says what is in the way. NULL: always. */
+    bool (*room)(void *arg, char *why, size_t why_size);
+    void *room_arg;
 };
 
 enum sync_event_type {
@@ -107,6 +114,7 @@ enum sync_action_type {
     SYNC_DO_STATUS,
     SYNC_DO_FETCH,             /* want: hashes of leaves of version */
     SYNC_DO_FETCH_CANCEL,
+    SYNC_DO_MAKE_ROOM,         /* an offer waits for it */
     SYNC_DO_BUILD,             /* bundle, as job; one BUILT follows, whatever happens */
     SYNC_DO_DISCARD,           /* job's snapshot is not wanted any more; it may still be building */
     SYNC_DO_SWAP,              /* job's snapshot to all workers */

@@ -7,6 +7,7 @@ enum sync_stage {
     SYNC_STAGE_NONE,
     SYNC_STAGE_JITTER,       /* waits before it fetches */
     SYNC_STAGE_FETCHING,
+    SYNC_STAGE_WAITING,      /* verified; as many snapshots are live as may be */
     SYNC_STAGE_BUILDING,
     SYNC_STAGE_HELD,         /* BUILT; waits for Activate */
     SYNC_STAGE_SWAPPING,     /* cannot be taken back */
@@ -31,7 +32,8 @@ struct sync_offer {
     size_t n_goal;               /* n_here when the fetch that runs is done */
     uint64_t fetch, job;
     uint64_t start_ms;           /* of JITTER: when to begin */
-    uint64_t began_ms;
+    uint64_t began_ms, deadline_ms;
+    uint64_t room_ms;            /* of WAITING: when to call for room */
     enum protocol_phase phase;
     struct protocol_timings timings;
 };

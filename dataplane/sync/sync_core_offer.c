@@ -279,11 +279,36 @@ static bool take_inlined(struct sync_core *c, const struct protocol_offer *in)
 
 /* ---- the way --------------------------------------------------------------------------------------------------------------- */
 
-static void start_build(struct sync_core *c)
+/* No more snapshots are live than may be: until there is room for one more, the offer waits, and not longer than it may. */
+static void build_or_wait(struct sync_core *c)
+{
+    struct sync_offer *o = &c->offer;
+    char why[PROTOCOL_MESSAGE];
+    struct sync_action *a;
+
+    if (c->o.room != NULL && !c->o.room(c->o.room_arg, why, sizeof(why))) {
+        o->stage = SYNC_STAGE_WAITING;
+        if (c->now.mono_ms >= o->deadline_ms) {
+            refuse_text(c, PROTOCOL_TIMEOUT, true, false, why);
+        } else if (c->now.mono_ms >= o->room_ms) {
+            o->room_ms = c->now.mono_ms + SYNC_ROOM_MS;
+            (void)sync_act(c, SYNC_DO_MAKE_ROOM);
+        }
+        return;
+    }
+    o->stage = SYNC_STAGE_BUILDING;
+    o->job = ++c->numbers;
+    a = sync_act(c, SYNC_DO_BUILD);
+    if (a == NULL)
+        return;
+    a->job = o->job;
+    a->bundle = bundle_ref(o->bundle);
+}
+
+static void verify(struct sync_core *c)
 {
     struct sync_offer *o = &c->offer;
     struct bundle_version want = o->bundle->version;
-    struct sync_action *a;
     struct err e;
 
     o->timings.fetch_us = (c->now.mono_ms - o->began_ms) * 1000;
@@ -297,13 +322,7 @@ static void start_build(struct sync_core *c)
         return;
     }
     ack(c, PROTOCOL_VERIFIED, 0);
-    o->stage = SYNC_STAGE_BUILDING;
-    o->job = ++c->numbers;
-    a = sync_act(c, SYNC_DO_BUILD);
-    if (a == NULL)
-        return;
-    a->job = o->job;
-    a->bundle = bundle_ref(o->bundle);
+    build_or_wait(c);
 }
 
 static void fetch_more(struct sync_core *c)
@@ -312,7 +331,7 @@ static void fetch_more(struct sync_core *c)
     struct sync_action *a;
 
     if (o->n_here == o->n_missing) {
-        start_build(c);
+        verify(c);
         return;
     }
     o->stage = SYNC_STAGE_FETCHING;
@@ -369,6 +388,15 @@ static bool is_served(struct sync_core *c, const struct protocol_offer *in)
     return true;
 }
 
+static uint32_t deadline_of(const struct protocol_offer *in)
+{
+    uint32_t ms = in->apply_deadline_ms == 0 ? SYNC_DEADLINE_MS : in->apply_deadline_ms;
+
+    if (ms > SYNC_DEADLINE_CAP_MS)
+        ms = SYNC_DEADLINE_CAP_MS;
+    return ms - (ms / 2 < SYNC_DEADLINE_SPARE_MS ? ms / 2 : SYNC_DEADLINE_SPARE_MS);
+}
+
 void sync_offer_begin(struct sync_core *c, const struct protocol_offer *in)
 {
     struct sync_offer *o = &c->offer;
@@ -388,6 +416,7 @@ void sync_offer_begin(struct sync_core *c, const struct protocol_offer *in)
     o->answer = true;
     o->hold = in->hold;
     o->began_ms = c->now.mono_ms;
+    o->deadline_ms = c->now.mono_ms + deadline_of(in);
     if (is_served(c, in))
         return;
     o->bundle = candidate(c, in);
@@ -410,6 +439,8 @@ void sync_offer_tick(struct sync_core *c)
 {
     if (c->offer.stage == SYNC_STAGE_JITTER && c->now.mono_ms >= c->offer.start_ms)
         fetch_more(c);
+    else if (c->offer.stage == SYNC_STAGE_WAITING)
+        build_or_wait(c);
 }
 
 void sync_offer_leaf(struct sync_core *c, const struct sync_event *event)

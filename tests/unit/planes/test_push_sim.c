@@ -60,6 +60,7 @@ struct node {
     struct sync_core *core;
     struct protocol_hello hello;
     uint64_t life;          /* incarnation */
+    uint64_t full_ms;       /* until then requests hold as many snapshots as may be live */
     uint64_t stream;        /* 0: no wire */
     uint64_t to_cp, to_node; /* last arrival times: a stream keeps its order */
     struct bundle *serving, *stored;
@@ -657,7 +658,11 @@ static void run_node_action(struct node *n, struct sync_action *a)
         break;
     case SYNC_DO_FETCH_CANCEL:
         break;
+    case SYNC_DO_MAKE_ROOM:
+        HOLDS(w.now < n->full_ms, "%s asks for room that it has", n->name);
+        break;
     case SYNC_DO_BUILD:
+        HOLDS(w.now >= n->full_ms, "%s builds without room", n->name);
         job_put(n, a->job, a->bundle);
         t = plan(w.now + build_time(n), AT_BUILT, index_of(n));
         t->stream = n->life;
@@ -703,10 +708,22 @@ static void node_event(struct node *n, const struct sync_event *ev)
     run_node_actions(n);
 }
 
+static bool dp_room(void *arg, char *why, size_t why_size)
+{
+    struct node *n = arg;
+
+    if (w.calm)
+        n->full_ms = 0;
+    else if (w.now >= n->full_ms && chance(10))
+        n->full_ms = w.now + below(30000);
+    (void)snprintf(why, why_size, "full until %llu", (unsigned long long)n->full_ms);
+    return w.now >= n->full_ms;
+}
+
 static void node_start(struct node *n)
 {
     struct sync_core_options o = {.hello = &n->hello, .n_endpoints = 1, .first_delay_ms = 1000,
-                                  .random_below = dp_random};
+                                  .random_below = dp_random, .room = dp_room, .room_arg = n};
 
     n->life++;
     snprintf(n->hello.cluster_id, sizeof(n->hello.cluster_id), "sim");
