@@ -26,7 +26,8 @@ static struct settings settings = {
              .admin_listen = "127.0.0.1:9903",
              .state_dir = "/var/lib/sluice/dataplane",
              .drain_delay_ms = 5000,
-             .drain_timeout_ms = 30000},
+             .drain_timeout_ms = 30000,
+             .generation_pin_ms = 600000},
     .log_level = "info",
     .log_format = "auto",
 };
@@ -49,6 +50,7 @@ static struct opt opts[] = {
     {.name = "head-timeout-ms", .type = OPT_U64, .arg = "MS", .help = "for a request's head (0: 10 s)", .out = &settings.node.head_timeout_ms, .max = HOUR_MS},
     {.name = "body-timeout-ms", .type = OPT_U64, .arg = "MS", .help = "between two pieces of a request's body (0: 30 s)", .out = &settings.node.body_timeout_ms, .max = HOUR_MS},
     {.name = "write-timeout-ms", .type = OPT_U64, .arg = "MS", .help = "a client that takes nothing of its answer (0: 60 s)", .out = &settings.node.write_timeout_ms, .max = HOUR_MS},
+    {.name = "generation-pin-ms", .type = OPT_U64, .arg = "MS", .help = "a request may hold an old configuration so long while a new one waits", .out = &settings.node.generation_pin_ms, .min = 1000, .max = 24 * HOUR_MS},
     {.name = "log-level", .type = OPT_STRING, .arg = "LEVEL", .help = "debug, info, warn or error", .out = &settings.log_level},
     {.name = "log-format", .type = OPT_STRING, .arg = "FORMAT", .help = "auto, text or json", .out = &settings.log_format},
     {.name = "check-bundle", .type = OPT_FLAG, .help = "read a bundle from standard input, say whether it would serve, exit", .out = &settings.check_bundle},

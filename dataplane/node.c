@@ -182,7 +182,8 @@ static int start_admin(struct node *n, struct err *e)
 static int start_workers(struct node *n, struct err *e)
 {
     const struct node_options *o = n->options;
-    struct workers_options w = {.main_base = n->base, .count = (unsigned)o->workers, .drained = on_drained, .arg = n};
+    struct workers_options w = {.main_base = n->base, .count = (unsigned)o->workers, .pin_ms = o->generation_pin_ms,
+                                .drained = on_drained, .arg = n};
     int rc = sock_parse(slice_of(o->listen), &w.listen, e);
 
     if (rc != 0)

@@ -15,7 +15,7 @@ struct event_base;
 struct node_options {
     const char *listen, *admin_listen, *state_dir, *bundle;
     uint64_t workers, drain_delay_ms, drain_timeout_ms, connections_max, idle_timeout_ms, head_timeout_ms, body_timeout_ms,
-        write_timeout_ms;
+        write_timeout_ms, generation_pin_ms;
 };
 
 struct node {

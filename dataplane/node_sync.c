@@ -37,6 +37,20 @@ static enum protocol_health on_health(void *arg)
     return ns->node->live ? PROTOCOL_READY : PROTOCOL_STARTING;
 }
 
+static bool on_room(void *arg, char *why, size_t why_size)
+{
+    const struct node_sync *ns = arg;
+
+    return workers_room(ns->node->workers, why, why_size);
+}
+
+static void on_make_room(void *arg)
+{
+    const struct node_sync *ns = arg;
+
+    workers_unpin(ns->node->workers);
+}
+
 static void add_route(const struct telemetry_route *r, struct protocol_counters *sum)
 {
     for (size_t i = 0; i < ARRAY_LEN(r->by_class); i++)
@@ -146,7 +160,8 @@ static void on_drain(struct node *n)
 
 int node_sync_start(struct node *n, const struct node_sync_options *o, struct node_sync **out, struct err *e)
 {
-    const struct sync_callbacks cb = {.publish = on_publish, .health = on_health, .fill_status = on_fill_status};
+    const struct sync_callbacks cb = {.publish = on_publish, .health = on_health, .fill_status = on_fill_status,
+                                      .room = on_room, .make_room = on_make_room};
     struct sync_options so = {.base = n->base, .control_planes = o->control_planes, .state_dir = n->options->state_dir,
                               .join_token_file = o->join_token_file, .node_id = o->node_id, .software = SLUICE_VERSION};
     struct node_sync *ns = calloc(1, sizeof(*ns));
