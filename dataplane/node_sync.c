@@ -116,36 +116,27 @@ static int on_ready(struct node *n, struct buf *out)
                       s.last_error);
 }
 
-static int put(struct buf *out, const char *name, const char *type, uint64_t value)
-{
-    int rc = telemetry_type(out, name, type);
-
-    return rc == 0 ? telemetry_value(out, name, NULL, value) : rc;
-}
-
 static int on_metrics(struct node *n, struct buf *out)
 {
     const struct node_sync *ns = n->more_arg;
     struct sync_status s;
-    int rc;
 
     sync_status(ns->sync, &s);
-    rc = put(out, "sluice_controlplane_connected", "gauge", s.connected);
-    if (rc == 0)
-        rc = put(out, "sluice_controlplane_connects_total", "counter", s.connects);
-    if (rc == 0)
-        rc = put(out, "sluice_config_behind_milliseconds", "gauge", s.behind_ms);
-    if (rc == 0)
-        rc = put(out, "sluice_config_applied_total", "counter", s.applied);
-    if (rc == 0)
-        rc = put(out, "sluice_config_nacks_total", "counter", s.nacks);
-    if (rc == 0)
-        rc = put(out, "sluice_config_received_bytes_total", "counter", s.received_bytes);
-    if (rc == 0)
-        rc = put(out, "sluice_config_disk_failed", "gauge", s.disk_failed);
-    if (rc == 0)
-        rc = put(out, "sluice_certificate_renewals_total", "counter", s.renewals);
-    return rc == 0 ? put(out, "sluice_certificate_not_after_seconds", "gauge", (uint64_t)s.cert_not_after) : rc;
+    {
+        const struct telemetry_number all[] = {
+            {"sluice_controlplane_connected", "gauge", s.connected},
+            {"sluice_controlplane_connects_total", "counter", s.connects},
+            {"sluice_config_behind_milliseconds", "gauge", s.behind_ms},
+            {"sluice_config_applied_total", "counter", s.applied},
+            {"sluice_config_nacks_total", "counter", s.nacks},
+            {"sluice_config_received_bytes_total", "counter", s.received_bytes},
+            {"sluice_config_disk_failed", "gauge", s.disk_failed},
+            {"sluice_certificate_renewals_total", "counter", s.renewals},
+            {"sluice_certificate_not_after_seconds", "gauge", (uint64_t)s.cert_not_after},
+        };
+
+        return telemetry_numbers(out, all, ARRAY_LEN(all));
+    }
 }
 
 static void on_drain(struct node *n)

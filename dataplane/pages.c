@@ -57,23 +57,6 @@ static int get_config(void *arg, struct slice query, struct admin_answer *out)
     return telemetry_config(&out->body, workers_snap(n->workers));
 }
 
-struct number {
-    const char *name, *type;
-    uint64_t value;
-};
-
-static int put_numbers(struct buf *out, const struct number *all, size_t n)
-{
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = telemetry_type(out, all[i].name, all[i].type);
-        if (rc == 0)
-            rc = telemetry_value(out, all[i].name, NULL, all[i].value);
-    }
-    return rc;
-}
-
 static int put_connections(struct node *n, struct buf *out)
 {
     struct connection_stats s;
@@ -83,7 +66,7 @@ static int put_connections(struct node *n, struct buf *out)
     workers_connection_stats(n->workers, &s, &open);
     workers_upstream_stats(n->workers, &u);
     {
-        const struct number all[] = {
+        const struct telemetry_number all[] = {
             {"sluice_connections_open", "gauge", open},
             {"sluice_connections_accepted_total", "counter", s.accepted},
             {"sluice_connections_refused_total", "counter", s.refused},
@@ -103,7 +86,7 @@ static int put_connections(struct node *n, struct buf *out)
             {"sluice_upstream_overloaded_total", "counter", u.overloaded},
         };
 
-        return put_numbers(out, all, ARRAY_LEN(all));
+        return telemetry_numbers(out, all, ARRAY_LEN(all));
     }
 }
 
@@ -142,14 +125,14 @@ static int put_loops(struct node *n, struct buf *out)
     if (rc == 0)
         rc = put_seconds(out, "sluice_loop_lag_seconds_max", lag_max * 1000);
     if (rc == 0) {
-        const struct number all[] = {
+        const struct telemetry_number all[] = {
             {"sluice_config_swaps_total", "counter", swaps},
             {"sluice_requests_running", "gauge", running},
             {"sluice_buffer_bytes", "gauge", buffers},
             {"sluice_workers", "gauge", count},
         };
 
-        rc = put_numbers(out, all, ARRAY_LEN(all));
+        rc = telemetry_numbers(out, all, ARRAY_LEN(all));
     }
     return rc;
 }
@@ -157,7 +140,7 @@ static int put_loops(struct node *n, struct buf *out)
 static int put_config_numbers(struct node *n, struct buf *out)
 {
     const struct snap *s = workers_snap(n->workers);
-    const struct number all[] = {
+    const struct telemetry_number all[] = {
         {"sluice_config_epoch", "gauge", s == NULL ? 0 : s->version.epoch},
         {"sluice_config_revision", "gauge", s == NULL ? 0 : s->version.revision},
         {"sluice_config_routes", "gauge", s == NULL ? 0 : s->n_routes},
@@ -169,7 +152,7 @@ static int put_config_numbers(struct node *n, struct buf *out)
         {"sluice_uptime_seconds", "gauge", (clock_mono_ms() - n->started_ms) / 1000},
     };
 
-    return put_numbers(out, all, ARRAY_LEN(all));
+    return telemetry_numbers(out, all, ARRAY_LEN(all));
 }
 
 static int get_metrics(void *arg, struct slice query, struct admin_answer *out)

@@ -53,14 +53,3 @@ int err_prefix(struct err *e, const char *fmt, ...)
     return -(int)e->code;
 }
 
-const char *err_name(enum err_code code)
-{
-    static const char *const names[] = {
-        "none",   "nomem", "limit",  "syntax",  "invalid", "io",          "notfound", "exists",   "conflict",
-        "notnow", "again", "closed", "timeout", "denied",  "unsupported", "mismatch", "internal",
-    };
-
-    if ((unsigned)code >= sizeof(names) / sizeof(names[0]))
-        return "unknown";
-    return names[code];
-}

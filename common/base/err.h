@@ -38,5 +38,3 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...) __attribute
 int err_errno(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Puts "prefix: " before the text that *e has. Returns -e->code. */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The stable lower-case name of a code ("notfound"). Never NULL. */
-const char *err_name(enum err_code code);

@@ -138,8 +138,6 @@ MUST_USE int grpc_server_method(struct grpc_server *s, const char *path, unsigne
 /* The bound port. */
 uint16_t grpc_server_port(const struct grpc_server *s);
 void grpc_server_stats(const struct grpc_server *s, struct grpc_server_stats *out);
-/* Each connection with its peer (for "close node X's connection"). Return true from fn to close that connection. */
-void grpc_server_each(struct grpc_server *s, bool (*fn)(const struct grpc_peer *peer, void *arg), void *arg);
 /* Graceful: no new connections, GOAWAY, calls may end until grace_ms have passed, the rest is cut. done (may be NULL) once, later. */
 void grpc_server_shutdown(struct grpc_server *s, uint32_t grace_ms, void (*done)(void *arg), void *arg);
 /* At once; on_end (GRPC_UNAVAILABLE) for all calls before it returns. */

@@ -254,16 +254,6 @@ void grpc_server_stats(const struct grpc_server *s, struct grpc_server_stats *ou
     out->connections = s->n_conns;
 }
 
-void grpc_server_each(struct grpc_server *s, bool (*fn)(const struct grpc_peer *peer, void *arg), void *arg)
-{
-    for (struct list *n = s->conns.next; n != &s->conns; n = n->next) {
-        struct conn *c = CONTAINER_OF(n, struct conn, node);
-
-        if (c->ready && fn(&c->link.peer, arg))
-            h2_shutdown(c->link.h2, 0);
-    }
-}
-
 void grpc_server_shutdown(struct grpc_server *s, uint32_t grace_ms, void (*done)(void *arg), void *arg)
 {
     s->shutting_down = true;

@@ -417,17 +417,8 @@ const char *h2_reason(const struct h2 *h)
     return h->reason;
 }
 
-bool h2_is_ready(const struct h2 *h)
-{
-    return h->state == H2_READY;
-}
-
 struct ssl_st *h2_ssl(const struct h2 *h)
 {
     return h->x.ssl;
 }
 
-size_t h2_streams(const struct h2 *h)
-{
-    return h->n_streams;
-}

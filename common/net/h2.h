@@ -88,9 +88,7 @@ void h2_close(struct h2 *h, enum h2_why why, const char *text);
 void h2_shutdown(struct h2 *h, uint32_t grace_ms);
 /* Why it closed; also inside on_close. Empty before. */
 const char *h2_reason(const struct h2 *h);
-bool h2_is_ready(const struct h2 *h);
 struct ssl_st *h2_ssl(const struct h2 *h);
-size_t h2_streams(const struct h2 *h);
 
 /* Client: begins a stream. s must be zeroed. */
 MUST_USE int h2_request(struct h2 *h, struct h2_stream *s, const struct h2_header *v, size_t n);

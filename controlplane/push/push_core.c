@@ -365,9 +365,3 @@ struct leaf_table *push_core_table(const struct push_core *c, const char *enviro
     return NULL;
 }
 
-const char *push_core_environment(const struct push_core *c, uint64_t connection)
-{
-    const struct push_connection *conn = map_get(&c->connections, id_key(&connection));
-
-    return conn == NULL || conn->node == NULL ? NULL : conn->node->view.environment;
-}

@@ -134,8 +134,6 @@ void push_core_forget(struct push_core *c, const char *node_id, struct push_now 
 /* The table with this root, of what is live, pending or recent in the environment; borrowed; NULL: none. */
 struct leaf_table *push_core_table(const struct push_core *c, const char *environment,
                                    const uint8_t root[BUNDLE_HASH]);
-/* Environment and node of a connection that has said Hello; NULL before. */
-const char *push_core_environment(const struct push_core *c, uint64_t connection);
 
 MUST_USE int push_core_rollout(const struct push_core *c, const char *environment, struct push_rollout *out);
 void push_core_environments(const struct push_core *c, void (*cb)(void *arg, const char *environment), void *arg);

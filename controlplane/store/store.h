@@ -98,7 +98,6 @@ MUST_USE int store_documents_at(struct store *s, uint64_t revision, bool with_te
 /* ---- heads ---------------------------------------------------------------------------------- */
 
 enum store_head_state { STORE_HEAD_PENDING, STORE_HEAD_LIVE, STORE_HEAD_FAILED };
-const char *store_head_state_name(enum store_head_state state);
 
 struct store_head {
     struct slice environment;

@@ -2,16 +2,6 @@
 
 #include <inttypes.h>
 
-const char *store_head_state_name(enum store_head_state state)
-{
-    switch (state) {
-    case STORE_HEAD_PENDING: return "pending";
-    case STORE_HEAD_LIVE: return "live";
-    case STORE_HEAD_FAILED: return "failed";
-    }
-    return "unknown";
-}
-
 int store_head_pending(struct store *s, const struct store_root *r, uint64_t revision, int64_t at_ms, struct err *e)
 {
     struct store_stmt q;

@@ -315,13 +315,6 @@ void sync_core_set_disk(struct sync_core *c, uint64_t restart_count, const struc
         c->hello.rejected[i] = rejected[n_rejected - c->hello.n_rejected + i];
 }
 
-void sync_core_set_endpoints(struct sync_core *c, size_t n)
-{
-    c->o.n_endpoints = n;
-    if (c->endpoint >= n)
-        c->endpoint = 0;
-}
-
 void sync_core_view(const struct sync_core *c, struct sync_core_view *out)
 {
     memset(out, 0, sizeof(*out));

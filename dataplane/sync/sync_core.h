@@ -158,8 +158,6 @@ void sync_core_set_active(struct sync_core *c, struct bundle *b, enum protocol_s
 /* What the disk remembers. */
 void sync_core_set_disk(struct sync_core *c, uint64_t restart_count, const struct bundle_version *stored /* may be NULL */,
                         const struct bundle_version *rejected, size_t n_rejected);
-/* Another certificate or more endpoints: nothing changes until the next connection. */
-void sync_core_set_endpoints(struct sync_core *c, size_t n);
 /* Never fails: what is wrong with an event is refused or ends the stream. */
 void sync_core_step(struct sync_core *c, const struct sync_event *event, struct sync_now now, struct sync_actions *out);
 

@@ -43,6 +43,12 @@ void telemetry_count(struct telemetry_shard *s, const struct exchange *ex, uint6
 MUST_USE int telemetry_type(struct buf *out, const char *name, const char *type);
 /* Appends "name value\n", or with labels "name{labels} value\n". */
 MUST_USE int telemetry_value(struct buf *out, const char *name, const char *labels, uint64_t value);
+/* Numbers without labels, each with its type before it. */
+struct telemetry_number {
+    const char *name, *type;
+    uint64_t value;
+};
+MUST_USE int telemetry_numbers(struct buf *out, const struct telemetry_number *all, size_t n);
 /* Requests and durations of all routes of a snapshot (may be NULL), summed over the shards. */
 MUST_USE int telemetry_routes(struct buf *out, const struct snap *snap, struct telemetry_shard *const *shards, size_t n);
 /* The snapshot as JSON: version, stages, routes, upstreams. No secrets are in it. */

@@ -21,6 +21,18 @@ int telemetry_value(struct buf *out, const char *name, const char *labels, uint6
     return buf_printf(out, "%s{%s} %llu\n", name, labels, (unsigned long long)value);
 }
 
+int telemetry_numbers(struct buf *out, const struct telemetry_number *all, size_t n)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = telemetry_type(out, all[i].name, all[i].type);
+        if (rc == 0)
+            rc = telemetry_value(out, all[i].name, NULL, all[i].value);
+    }
+    return rc;
+}
+
 static void add(struct telemetry_route *sum, const struct telemetry_route *r)
 {
     for (unsigned i = 0; i < 6; i++) {

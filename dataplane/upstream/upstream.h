@@ -96,8 +96,6 @@ void upstream_set_free(struct upstream_set *set);
 void upstream_set_turn(struct upstream_set *set);
 /* The addresses of a name; n 0: it has none (calls that wait for it fail; addresses known before are kept). */
 void upstream_set_resolved(struct upstream_set *set, struct slice host, const struct sock_addr *addresses, size_t n);
-/* Closes what is idle, so that a worker can end. */
-void upstream_set_drain(struct upstream_set *set);
 
 /* Begins. Never fails at once: errors come by on_end, which may happen inside. The head is written but not sent: send or flush. */
 void upstream_call_start(struct upstream_set *set, struct upstream_call *call);

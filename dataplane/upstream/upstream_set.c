@@ -35,16 +35,6 @@ static void endpoint_free(struct upstream_endpoint *ep)
     free(ep);
 }
 
-void upstream_set_drain(struct upstream_set *set)
-{
-    for (size_t i = 0; i < set->n_targets; i++) {
-        struct upstream_target *t = set->targets[i];
-
-        for (struct upstream_endpoint *ep = t == NULL ? NULL : t->all; ep != NULL; ep = ep->next)
-            close_idle(ep);
-    }
-}
-
 static void target_free(struct upstream_target *t)
 {
     while (t != NULL && t->all != NULL) {

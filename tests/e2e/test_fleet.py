@@ -1,11 +1,9 @@
 """The real control plane with real nodes, and beside them nodes in Python that follow the protocol, or do not."""
-import json
-
 import grpc
 import pytest
 
 import wire
-from harness import PATIENCE, api_spec, wait_for
+from harness import PATIENCE, ControlPlane, wait_for
 from wire import push
 
 pytestmark = pytest.mark.threads
@@ -158,17 +156,19 @@ def test_renewal_keeps_the_identity(cp):
         node.receive("welcome")
 
 
-def test_a_silent_node_holds_nobody_up_forever(cp, backend):
-    """It never says BUILT: the others go live when the deadline of the rollout has passed, and it is listed as lagging."""
-    with cp.node("prod") as real:
+def test_a_silent_node_holds_nobody_up_forever(tmp_path):
+    """It never says BUILT: the others go live when the deadline of the rollout has passed."""
+    with ControlPlane(tmp_path, args=["--apply-deadline-ms", "1000"]) as cp, cp.node("prod") as real:
         cp.apply(mock_spec("one"))
         real.wait_ready()
+        version = cp.rollout("prod")["live"]
         with wire.FakeNode(cp, "prod", "mute") as mute:
-            mute.hello(active=push.Version(**{"epoch": 1, "revision": 0, "root": b""}))
+            mute.hello(active=push.Version(epoch=version["epoch"], revision=version["revision"], root=bytes.fromhex(version["root"])))
             mute.receive("welcome")
-            cp.apply(api_spec("other", "prod", f"http://{backend.address}/{{proxy}}"), wait=False)
-            listed = cp.api("GET", "/v1/nodes")[1]
-            assert "mute" in json.dumps(listed)
+            answer = cp.apply(mock_spec("two"), wait=False)
+            mute.receive("offer")
+            cp.wait_live("prod", answer["revision"])
+            assert real.get("/shop/prod/ping")[2] == b"two"
 
 
 def test_health_and_reflection(cp):

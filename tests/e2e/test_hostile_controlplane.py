@@ -1,6 +1,5 @@
 """A real node against a control plane that is wrong on purpose: nothing that it cannot prove ever goes live."""
 import json
-import time
 
 import grpc
 import pytest
@@ -222,7 +221,7 @@ def test_losing_the_control_plane_loses_nothing(driven):
     assert driven.answer() == "one"
     hello = driven.cp.welcome()
     assert hello.active.revision == 1 and hello.active.root == wire.root_hash(wire.leaves_of(wire.mock_stage('{"n": "one"}')))
-    assert hello.restart_count >= 0 and len(hello.instance_id) == 16
+    assert hello.restart_count == 1 and len(hello.instance_id) == 16
 
 
 def test_starts_from_disk_without_a_control_plane(driven):
@@ -231,4 +230,3 @@ def test_starts_from_disk_without_a_control_plane(driven):
     driven.node.start()
     assert driven.answer() == "one"
     wait_for("healthz", lambda: request(driven.node.admin_port, "GET", "/healthz")[0] == 200)
-    assert time.monotonic() > 0
